@@ -92,7 +92,7 @@ func TestTheImage(t *testing.T) {
 			copyIntoImage(t, s, stages[0].name, rest)
 		case "USER":
 			if _, err := fmt.Sscanf(rest, "%d:%d", &uid, &gid); err != nil {
-				t.Fatalf("USER %s: %v; want ids, as the image has no list of users", rest, err)
+				t.Fatalf("USER %s: %v; want ids, because the image has no list of users", rest, err)
 			}
 		case "ENTRYPOINT":
 			entry = firstOfList(t, rest)
@@ -134,7 +134,7 @@ func firstOfList(t *testing.T, text string) string {
 	t.Helper()
 	var words []string
 	if err := json.Unmarshal([]byte(text), &words); err != nil || len(words) == 0 {
-		t.Fatalf("got %q (%v), want a list of words, as the image has no shell", text, err)
+		t.Fatalf("got %q (%v), want a list of words, because the image has no shell", text, err)
 	}
 	return words[0]
 }

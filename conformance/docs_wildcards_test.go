@@ -23,7 +23,7 @@ func TestTheRecordsOfTheDocumentLeadToTheResponder(t *testing.T) {
 		for line := range strings.Lines(block) {
 			rr, err := dns.NewRR(line)
 			if err != nil || rr == nil {
-				t.Fatalf("%q is no record: %v", line, err)
+				t.Fatalf("%q is not a record: %v", line, err)
 			}
 			records = append(records, rr)
 		}

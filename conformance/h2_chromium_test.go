@@ -139,7 +139,7 @@ func awaitStatuses(t *testing.T, log string, want map[string]int) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Errorf("the log tells of other requests (-want +got):\n%s", diff)
+			t.Errorf("the log shows other requests (-want +got):\n%s", diff)
 			return
 		}
 	}

@@ -104,7 +104,7 @@ func TestGitPushesAndClones100MiBOverHTTP2(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Contains(trace, []byte("HTTP/2 200")) || bytes.Contains(trace, []byte("HTTP/1.1 ")) {
-		t.Errorf("git has not spoken HTTP/2 alone:\n%s", lastBytes(filepath.Join(dir, "trace")))
+		t.Errorf("git has not spoken only HTTP/2:\n%s", lastBytes(filepath.Join(dir, "trace")))
 	}
 }
 

@@ -45,7 +45,7 @@ func output(t *testing.T, dir, name string, args ...string) string {
 func TestMakeBuildRecordsTheRevision(t *testing.T) {
 	root := projectRoot(t)
 	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
-		t.Skip("these sources are no checkout of Git, so there is no revision to record")
+		t.Skip("these sources are not a Git checkout, so there is no revision to record")
 	}
 	dir := t.TempDir()
 	checkout, worktree, archive := filepath.Join(dir, "checkout"), filepath.Join(dir, "worktree"), filepath.Join(dir, "archive")

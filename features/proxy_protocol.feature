@@ -192,7 +192,7 @@ Feature: The PROXY protocol
       Examples:
         | value      | trusted       | complaint                                              |
         | "optional" | ["10.0.0.1"]  | is not a state; write                                  |
-        | "required" | left out      | needs trusted_proxies, as nobody else may connect then |
+        | "required" | left out      | needs trusted_proxies, because nobody else can connect then |
 
   Rule: Real balancers send it
 

@@ -103,7 +103,7 @@ func cliCommands() []cliCommand {
 		},
 		{
 			Name:    "reopen",
-			Summary: "make the running proxy open its log file anew, after logrotate has renamed it",
+			Summary: "make the running proxy open its log file again, after logrotate has renamed it",
 			Flags:   [][]string{socket, form},
 			run:     runClient,
 		},

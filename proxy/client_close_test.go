@@ -178,7 +178,7 @@ func TestAClientThatReadsNothingIsGoneAfterItsClock(t *testing.T) {
 		{"HTTP/2, the end of what it sends", "h2", http2.ClientPreface + string(begin), func(_ *testing.T, c *unreadClient) { _ = c.raw.CloseWrite() }},
 		{"HTTP/1.1, nothing", "http/1.1", getA, nil},
 		{"HTTP/1.1, garbage", "http/1.1", getA, func(_ *testing.T, c *unreadClient) { _, _ = c.raw.Write(garbage) }},
-		{"HTTP/1.1, a body that nobody reads", "http/1.1", "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 100\r\n\r\n", nil},
+		{"HTTP/1.1, a body that is not read", "http/1.1", "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 100\r\n\r\n", nil},
 		{"HTTP/1.1, an answer that the kernel takes whole", "http/1.1", "GET /small HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n", nil},
 		{"HTTP/1.1, a connection that is kept", "http/1.1", "GET /small HTTP/1.1\r\nHost: a.test\r\n\r\n", nil},
 	}

@@ -163,7 +163,7 @@ func TestRequestsThatComeWhileAConnectionBecomesDormantAreAnswered(t *testing.T)
 			p := startDormantPath(t, nil)
 			ended := make(chan struct{})
 			var tasks sync.WaitGroup
-			tasks.Go(func() { // asks as often as it can, beside the sweeper
+			tasks.Go(func() { // asks as often as it can, next to the sweeper
 				for {
 					select {
 					case <-ended:

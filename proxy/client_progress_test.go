@@ -13,7 +13,7 @@ import (
 // side has taken counts as moving (S-12.9).
 func TestWhatIsQueuedDoesNotMoveByItself(t *testing.T) {
 	w := newWorkTest(t, Request{Method: "GET", Protocol: HTTP11})
-	moving := func() bool { // each call is in a sweep of its own
+	moving := func() bool { // each call is in its own sweep
 		w.conn.server.registry.sweeper.Clock.Add(1)
 		return w.Progressed()
 	}

@@ -105,7 +105,7 @@ func TestAConnectionCountsForTheSourceOfItsHeader(t *testing.T) {
 	first, second := add(), add()
 	for _, c := range []*clientConn{first, second} {
 		if _, ok := r.comesFrom(c, client, false); !ok {
-			t.Fatal("a connection is refused while nobody waits")
+			t.Fatal("a connection is refused while no connection waits")
 		}
 	}
 	third := add()

@@ -283,7 +283,7 @@ func checkUpstream(t *testing.T, got []byte, sent []seenRequest, from int, raw [
 		return from
 	}
 	if len(rest) > 0 {
-		t.Fatalf("the upstream got %q, of which %q is no request", got, rest)
+		t.Fatalf("the upstream got %q, of which %q is not a request", got, rest)
 	}
 	return from
 }
@@ -317,7 +317,7 @@ func checkResponses(t *testing.T, response []byte, sent []seenRequest) {
 			return
 		}
 		if err != nil {
-			t.Fatalf("the client got %q, of which %q is no response: %v", response, response[at:], err)
+			t.Fatalf("the client got %q, of which %q is not a response: %v", response, response[at:], err)
 		}
 		at += n
 		if head.Status == 101 {

@@ -278,7 +278,7 @@ func TestTheDifferenceShowsRenewedCertificates(t *testing.T) {
 	}
 	got := running.differenceTo(with(cert.NewTable([]*tls.Certificate{old, testCertificate(t, "c.example")})))
 	if len(got.Certificates) != 1 {
-		t.Fatalf("got the certificates %+v, want the second one alone", got.Certificates)
+		t.Fatalf("got the certificates %+v, want only the second one", got.Certificates)
 	}
 	change := got.Certificates[0]
 	if change.Listener != "127.0.0.1:8443" || !cmp.Equal(change.OldNames, []string{"a.example", "b.example"}) ||
@@ -428,7 +428,7 @@ func TestDiffTellsWhatAReloadThenDoesAndChangesNothing(t *testing.T) {
 	}
 	after := d.Diff()
 	if after.Changes != 1 || len(after.Difference.RestartRequired) != 1 {
-		t.Errorf("after the reload: got %+v, want the static key alone", after)
+		t.Errorf("after the reload: got %+v, want only the static key", after)
 	}
 	d.stopWithin(t, patience)
 	for event, want := range map[string]int{"CONFIG_RELOAD": 1, "CONFIG_DRIFT": 1, "CONFIG_ERROR": 0} {

@@ -19,7 +19,7 @@ func TestStreamsThatAreResetOneAtATimeCost(t *testing.T) {
 		if id%40 != 1 {
 			continue
 		}
-		c.sent(c.framer.WritePing(false, [8]byte{1})) // rare enough not to be a flood of its own
+		c.sent(c.framer.WritePing(false, [8]byte{1})) // rare enough not to be a flood itself
 		for acks := c.acks; c.acks == acks; {
 			if !c.read() {
 				waitFor(t, "the reason", func() bool { return strings.Contains(d.log.String(), " HTTP2_ABUSE ") })
@@ -108,7 +108,7 @@ func TestFramesThatAreSentEarnControlFrames(t *testing.T) {
 	}
 }
 
-// TestEveryMalformedStreamTakesAToken has a client that sends nothing else: it is refused in the end, as the limiter counts
+// TestEveryMalformedStreamTakesAToken has a client that sends nothing else: it is refused in the end, because the limiter counts
 // malformed requests over every protocol.
 func TestEveryMalformedStreamTakesAToken(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "")

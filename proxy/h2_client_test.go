@@ -38,7 +38,7 @@ type h2Client struct {
 // batch is a writer that can hold back what is written.
 type batch struct {
 	to io.Writer
-	// kept holds the data until flush; nil while writes go on at once.
+	// kept holds the data until flush; it is nil while writes are sent at once.
 	kept *bytes.Buffer
 }
 

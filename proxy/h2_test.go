@@ -219,7 +219,7 @@ func TestHTTP2CarriesRequestsAndResponses(t *testing.T) {
 				}
 			}
 			if c.err != nil || len(c.goAways) > 0 {
-				t.Errorf("got %v and GOAWAY %v, want the connection to go on", c.err, c.goAways)
+				t.Errorf("got %v and GOAWAY %v, want the connection to continue", c.err, c.goAways)
 			}
 		})
 	}

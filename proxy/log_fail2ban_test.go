@@ -78,7 +78,7 @@ func TestFail2banBansTheClientsOfRateLimitLines(t *testing.T) {
 			l.Log(eventlog.LevelWarn, "RATE_LIMIT", eventlog.Str("client_ip", "203.0.113.51"), eventlog.Str("host", "-"), eventlog.Str("path", "/"), eventlog.Int("status", 429), eventlog.Str("limit", "client"),
 				eventlog.Str("user_agent", `a "b" c=d`), eventlog.Int("port", 443))
 			want = append(want, "203.0.113.51")
-			// A limit of all clients together bans nobody.
+			// A limit of all clients together bans none of them.
 			for _, kind := range []limit.Kind{limit.OfTotal, limit.OfConcurrent} {
 				logSharedLimit(l, sampleRecord(), refusal{limit: kind, site: "git.example.com"})
 				logSharedLimit(l, sampleRecord(), refusal{limit: kind, site: "git.example.com", route: "/limit=client"})
@@ -140,7 +140,7 @@ func TestForgedLinesBanNobodyElse(t *testing.T) {
 			}
 			for _, ip := range banned {
 				if ip != own.String() {
-					t.Errorf("got %s banned, want %s alone", ip, own)
+					t.Errorf("got %s banned, want only %s", ip, own)
 				}
 			}
 		})

@@ -12,7 +12,7 @@ import (
 )
 
 // metrics holds the process's numbers that requests and connections count, from its start and across every reload. Those of
-// requests are kept by site, and by a few classes: whatever clients send, the configuration alone determines the number of
+// requests are kept by site, and by a few classes: whatever clients send, only the configuration determines the number of
 // series.
 //
 // The counters are part of the data path, not of a library: counting costs a request no lock and no allocation, and each

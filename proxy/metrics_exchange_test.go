@@ -50,7 +50,7 @@ func TestWhatIsCountedOfAnExchange(t *testing.T) {
 		}, upgradeA + "12345", "GET 1xx 0 errors 5 in 7 out 0 1 1", ""},
 		{"an unknown host", answering(okResponse), "DELETE / HTTP/1.1\r\nHost: b.test\r\nConnection: close\r\n\r\n", "", "DELETE 4xx 0 errors 0 in 9 out 1 0 0"},
 		{"a body that is over the limit", answering(okResponse), "POST / HTTP/1.1" + closing + "Content-Length: 1001\r\n\r\n", "", "POST 4xx 0 errors 0 in 17 out 1 0 0"},
-		{"what is no request", answering(okResponse), "x\r\n\r\n", "", "other 4xx 0 errors 0 in 11 out 1 0 0"},
+		{"something that is not a request", answering(okResponse), "x\r\n\r\n", "", "other 4xx 0 errors 0 in 11 out 1 0 0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			leaks(t)

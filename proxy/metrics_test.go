@@ -196,7 +196,7 @@ func TestSeriesFollowTheConfiguration(t *testing.T) {
 
 	m.adopt(dynamicOf(1, "b.test"))
 	if diff := cmp.Diff(admin.TrafficCounts{}, m.traffic(siteID{0, "b.test"}, "")); diff != "" {
-		t.Errorf("a site that came back begins anew (-want +got):\n%s", diff)
+		t.Errorf("a site that came back starts from zero (-want +got):\n%s", diff)
 	}
 	for i := range 1000 {
 		m.adopt(dynamicOf(1, fmt.Sprintf("site-%d.test", i)))

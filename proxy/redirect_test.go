@@ -55,7 +55,7 @@ func TestTheRedirectPort(t *testing.T) {
 		{"to the default port", 443, "GET /a/b?c=d HTTP/1.1\r\nHost: A.example\r\n\r\n", 301, "https://a.example/a/b?c=d"},
 		{"to another port", 8443, "GET / HTTP/1.1\r\nHost: a.example:8080\r\n\r\n", 301, "https://a.example:8443/"},
 		{"path and query byte for byte", 443, "GET //x/../%2f?q=%zz&r=a+b HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example//x/../%2f?q=%zz&r=a+b"},
-		{"a URL in the query is no authority", 443, "GET /r?to=http://b/ HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example/r?to=http://b/"},
+		{"a URL in the query is not an authority", 443, "GET /r?to=http://b/ HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example/r?to=http://b/"},
 		{"every method", 443, "DELETE /x HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example/x"},
 		{"HEAD has no body", 443, "HEAD /x HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example/x"},
 		{"HTTP/1.0", 443, "GET /x HTTP/1.0\r\nHost: a.example\r\n\r\n", 301, "https://a.example/x"},

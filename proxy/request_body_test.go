@@ -25,7 +25,7 @@ func TestRequestBody(t *testing.T) {
 		{"the byte that crosses the limit ends it", bodyOf("four!"), 4, "four", errBodyTooLarge, false, errBodyTooLarge},
 		{"also when bytes come one by one", &fakeBody{parts: []string{"f", "o", "u", "r", "!"}, err: io.EOF}, 4, "four", errBodyTooLarge, false, errBodyTooLarge},
 		{"an error of the source is kept", &fakeBody{parts: []string{"fo"}, err: broken}, 9, "fo", broken, false, broken},
-		{"a source that breaks off is no end", &fakeBody{parts: []string{"fo"}, err: io.ErrUnexpectedEOF}, 9, "fo", io.ErrUnexpectedEOF, false, io.ErrUnexpectedEOF},
+		{"a source that breaks off is not an end", &fakeBody{parts: []string{"fo"}, err: io.ErrUnexpectedEOF}, 9, "fo", io.ErrUnexpectedEOF, false, io.ErrUnexpectedEOF},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var body requestBody

@@ -52,7 +52,7 @@ type socket struct {
 	// gathering holds writes back, to be sent together.
 	gathering gathering
 
-	// readOnce and writeMost are created once, as a closure per call would be an allocation. read and write pass them their
+	// readOnce and writeMost are created once, because a closure per call would be an allocation. read and write pass them their
 	// arguments and results.
 	readOnce, writeMost func(fd uintptr) bool
 	read                readCall

@@ -40,7 +40,7 @@ func TestGatheredWritesAreSentTogetherAndInOrder(t *testing.T) {
 		{"several writes", 10, []string{"he", "ll", "o"}},
 		{"as much as there is room for", 5, []string{"he", "llo"}},
 		{"more than there is room for", 4, []string{"he", "llo", ", wor", "ld"}},
-		{"a write that alone is longer than the room", 4, []string{"he", "llo, world", "!"}},
+		{"a single write that is longer than the room", 4, []string{"he", "llo, world", "!"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, far := socketPair(t)

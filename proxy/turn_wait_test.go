@@ -144,7 +144,7 @@ func TestAWriteWaitsForRoomWithoutATurn(t *testing.T) {
 	}
 	_ = client.Close()
 	if err := <-written; err == nil {
-		t.Error("all was written to nobody")
+		t.Error("everything was written although no client read it")
 	}
 }
 

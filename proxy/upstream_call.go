@@ -59,7 +59,7 @@ type upstreamCall struct {
 	// pump is the second goroutine, if there is one.
 	pump bodyPump
 	// out is the buffer from which the request is sent. It is nil at other times. composed reports whether it holds the
-	// whole head. gathered reports whether it holds bytes of the body, which cannot be read again.
+	// whole request. gathered reports whether it holds bytes of the body, which cannot be read again.
 	out                *[]byte
 	composed, gathered bool
 	// trailers are the trailers of the request for an HTTP/2 stream, once trailersReady is set.

@@ -123,7 +123,7 @@ func TestACallThatIsCancelledEnds(t *testing.T) {
 	cause := &shareError{limit: share.OfUpstream, held: 2, of: 1}
 	for name, test := range map[string]struct {
 		end func(c *upstreamCall)
-		// stops is how often the owner is stopped: it knows of a cancellation of its own.
+		// stops is how often the owner is stopped. It is 0 if the owner itself has caused the cancellation.
 		stops int32
 	}{
 		"by its owner":        {func(c *upstreamCall) { c.cancel(cause) }, 0},

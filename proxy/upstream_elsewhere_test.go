@@ -49,7 +49,7 @@ func TestARequestThatWasNotActedOnGoesElsewhere(t *testing.T) {
 		{"a POST that is refused", refused, Request{Method: "POST", ContentLength: 4}, bodyOf("body"), "POST body"},
 		{"a POST that is cut off by GOAWAY", goAway, Request{Method: "POST", ContentLength: 4}, bodyOf("body"), "POST body"},
 		{"a POST without a body", refused, Request{Method: "POST"}, nil, "POST "},
-		{"a method that nobody knows", refused, Request{Method: "BREW"}, nil, "BREW "},
+		{"an unknown method", refused, Request{Method: "BREW"}, nil, "BREW "},
 		{"a GET that fails", failed, Request{Method: "GET"}, nil, "GET "},
 		{"a POST that fails", failed, Request{Method: "POST", ContentLength: 4}, bodyOf("body"), ""},
 		{"a POST whose body was taken further", refused, Request{Method: "POST", ContentLength: -1},

@@ -28,8 +28,8 @@ var ends = []struct {
 	do           func(conn net.Conn)
 }{
 	{"in order", true, true, func(conn net.Conn) { _ = conn.Close() }},
-	{"by closing TCP alone", false, true, func(conn net.Conn) { _ = rawOf(conn).Close() }},
-	{"by closing its half of TCP alone", false, true, func(conn net.Conn) {
+	{"by closing only TCP", false, true, func(conn net.Conn) { _ = rawOf(conn).Close() }},
+	{"by closing only its half of TCP", false, true, func(conn net.Conn) {
 		_ = rawOf(conn).CloseWrite()
 		_, _ = io.Copy(io.Discard, rawOf(conn))
 	}},
@@ -44,7 +44,7 @@ var ends = []struct {
 		_ = rawOf(conn).Close()
 	}},
 	{"by another alert", false, true, func(conn net.Conn) {
-		if _, ok := conn.(*tls.Conn); ok { // in the clear, which is no longer valid for an alert
+		if _, ok := conn.(*tls.Conn); ok { // after it was sent in the clear, no alert is valid
 			_, _ = rawOf(conn).Write([]byte{21, 3, 3, 0, 2, 1, 0})
 		}
 		_ = rawOf(conn).Close()

@@ -85,7 +85,7 @@ func TestASecondAnswerOfAnUpstreamIsNotTheNextClients(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		secure bool
-	}{{"in plain text", false}, {"in a TLS record of its own that was read with the first answer", true}} {
+	}{{"in plain text", false}, {"in a separate TLS record that was read with the first answer", true}} {
 		t.Run(test.name, func(t *testing.T) {
 			leaks(t)
 			serverTLS, roots := upstreamTLS(t)

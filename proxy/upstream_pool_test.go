@@ -69,7 +69,7 @@ func TestThePoolHandsOutTheNewestConnectionThatIsFit(t *testing.T) {
 			t.Errorf("connection %d is not the newest that is fit", i)
 		}
 	}
-	for name, conn := range map[string]*upstreamConn{"that the upstream closed": gone, "with a byte that nobody asked for": talkative} {
+	for name, conn := range map[string]*upstreamConn{"that the upstream closed": gone, "with an unrequested byte": talkative} {
 		if !isClosed(conn) {
 			t.Errorf("the connection %s was not closed", name)
 		}

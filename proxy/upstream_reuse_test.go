@@ -21,7 +21,7 @@ func TestTheFateOfAConnection(t *testing.T) {
 		{"a GET with a body", upstreamUse{strayBody: true}, fateClose, fateClose},
 		{"an Expect that was answered without 100", upstreamUse{expects: true}, fateClose, fateClose},
 		{"an Expect that was answered with 100", upstreamUse{expects: true, invited: true}, fateReuse, fateReuse},
-		{"a 100 that nobody waited for", upstreamUse{invited: true}, fateReuse, fateReuse},
+		{"a 100 that no client waited for", upstreamUse{invited: true}, fateReuse, fateReuse},
 		{"a final response before the whole request was sent", upstreamUse{early: true}, fateClose, fateClose},
 		{"a request that was not sent whole", upstreamUse{unsent: true}, fateClose, fateClose},
 		{"a response that was not read whole", upstreamUse{unfinished: true}, fateClose, fateClose},
@@ -74,7 +74,7 @@ func TestNothingThatHappensMakesAFateKinder(t *testing.T) {
 			t.Errorf("%+v: anybody may use the connection", u)
 		}
 		if fate == fatePin && !useOf(bits).ownConnection {
-			t.Errorf("%+v: pinned to a client that has no connection of its own", u)
+			t.Errorf("%+v: pinned to a client that has no connection", u)
 		}
 	}
 	for _, fate := range []upstreamFate{fateClose, fatePin, fateReuse} {

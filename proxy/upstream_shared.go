@@ -18,9 +18,9 @@ import (
 // each of which carries one request at a time, so their guarantees apply to streams too. Real connections are made as
 // streams need them, and belong to the pool's set.
 
-// maxSharedTries is how often in all a request is sent to the only upstream that is left if that has certainly not acted on it,
-// or has lost the connection before it answered. If there is another upstream, maxSharedTriesHere applies: a connection may end
-// at any time, but an upstream that refuses a request twice will refuse it again.
+// maxSharedTries is how often in all a request may be sent to the only remaining upstream, if the upstream has certainly not
+// processed it or has lost the connection before answering. If there is another upstream, maxSharedTriesHere applies: a
+// connection may end at any time, but an upstream that refuses a request twice will refuse it again.
 const (
 	maxSharedTries     = 4
 	maxSharedTriesHere = 2

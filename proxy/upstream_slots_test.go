@@ -71,7 +71,7 @@ func (c *slotConn) Close() error {
 func TestConnectionsToUpstreamsNeverOutnumberMaxConnections(t *testing.T) {
 	const limit, streams = 200, 240 // the limit is startDaemon's
 	// A connection counts up to its response: only after that can the proxy give it up, and open another one. The moment of
-	// its closing cannot be counted from here, as the next one may be accepted before the end of this one is seen.
+	// its closing cannot be counted from here, because the next one may be accepted before the end of this one is seen.
 	var open, most atomic.Int64
 	goOn := make(chan struct{})
 	upstream := rawUpstream(t, func(_ string, _ *bufio.Reader, conn net.Conn) {

@@ -16,7 +16,7 @@ import (
 const (
 	// maxIdlePerUpstream bounds the idle connections kept to one upstream (S-6.8). A few busy HTTP/2 connections have some
 	// hundred requests in flight together: with fewer connections kept, each wave of responses would close some and the next
-	// wave dial anew.
+	// wave dial again.
 	maxIdlePerUpstream = 512
 	// upstreamIdleTimeout closes a pooled connection that was not used. It is shorter than the keep-alive time-outs of
 	// common application servers (60 s to 75 s), so that the proxy closes first.

@@ -50,7 +50,7 @@ func TestATrustedProxySaysWhoTheClientIs(t *testing.T) {
 		{"other schemes", []string{"X-Forwarded-Proto: wss", "X-Forwarded-Host: b.test/x"}, "10.0.0.1", "10.0.0.1", "", "", ""},
 		{"an ID", []string{"X-Request-Id: " + longID}, "10.0.0.1", "10.0.0.1", "", "", longID},
 		{"an ID that is too long", []string{"X-Request-Id: a" + longID}, "10.0.0.1", "10.0.0.1", "", "", ""},
-		{"an ID that is no token", []string{"X-Request-Id: a b"}, "10.0.0.1", "10.0.0.1", "", "", ""},
+		{"an ID that is not a token", []string{"X-Request-Id: a b"}, "10.0.0.1", "10.0.0.1", "", "", ""},
 		{"other spellings of names", []string{"X_Forwarded_For: 203.0.113.9", "X_Forwarded_Proto: http", "X-Forwarded-For-: 203.0.113.9"}, "10.0.0.1", "10.0.0.1", "", "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestWhatATrustedProxyPassesOnAndNobodyCanReadCostsItNothing(t *testing.T) {
 		t.Errorf("got %d for a request of the proxy, want 200", x.status)
 	}
 	if got := refuse(fieldList("X-Forwarded-For", "203.0.113.9")); got != statusBadRequest {
-		t.Errorf("got %d for a head of a client who is known, want 400", got)
+		t.Errorf("got %d for a malformed head of a known client, want 400", got)
 	}
 	if err := p.pipeline.log.Close(); err != nil {
 		t.Fatal(err)

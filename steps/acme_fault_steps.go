@@ -41,7 +41,7 @@ var fakePaths = map[string]string{
 func fakePath(what string) (string, error) {
 	path, ok := fakePaths[what]
 	if !ok {
-		return "", fmt.Errorf("%q is no request to the ACME server; the words are those of %q", what, "an ACME server that refuses")
+		return "", fmt.Errorf("%q is not a request to the ACME server; the words are those of %q", what, "an ACME server that refuses")
 	}
 	return path, nil
 }

@@ -77,7 +77,7 @@ func (w *World) pebbleWith(change func(*acmetest.PebbleOptions)) error {
 		return err
 	}
 	change(&opts)
-	if w.names != nil { // the names of the ACME server are a zone of the scenario's
+	if w.names != nil { // the names of the ACME server are in a zone of the scenario
 		server := w.addresses.address(97)
 		opts.DNSAddress, opts.Resolver = net.JoinHostPort(server, "53"), net.JoinHostPort(w.addresses.address(99), "53")
 		if err := w.names.server.addZone("example.test", server); err != nil {

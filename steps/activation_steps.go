@@ -55,7 +55,7 @@ func (w *World) startAsListener() error {
 func (w *World) startConnecting(url string) error {
 	host, ok := strings.CutPrefix(strings.TrimSuffix(url, "/"), "https://")
 	if !ok {
-		return fmt.Errorf("%q is no URL like https://host/", clip(url))
+		return fmt.Errorf("%q is not a URL like https://host/", clip(url))
 	}
 	secure, err := w.dialAddress("https", host, 0)
 	if err != nil {

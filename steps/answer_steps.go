@@ -376,7 +376,7 @@ func jsonAt(root any, path string) (string, error) {
 	for part := range strings.SplitSeq(path, ".") {
 		match := pathPart.FindStringSubmatch(strings.TrimSuffix(part, "#"))
 		if match == nil {
-			return "", fmt.Errorf("%q is no path", path)
+			return "", fmt.Errorf("%q is not a path", path)
 		}
 		object, _ := value.(map[string]any)
 		next, ok := object[match[1]]

@@ -90,7 +90,7 @@ func (w *World) thawUpstream(name string) error { return w.signalUpstream(name, 
 func (w *World) signalUpstream(name string, signal syscall.Signal) error {
 	up := w.upstreams[name]
 	if up == nil || up.process == nil {
-		return fmt.Errorf("the upstream %q is no process of its own", name)
+		return fmt.Errorf("the upstream %q is not a process of its own", name)
 	}
 	return up.process.signal(signal)
 }

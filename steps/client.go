@@ -76,12 +76,12 @@ func (w *World) send(r request) (*exchange, error) {
 	return begin(), nil
 }
 
-// repeater returns a function that starts the request anew at each call. It may be called from any goroutine, unless
+// repeater returns a function that starts the request again at each call. It may be called from any goroutine, unless
 // the request has a body.
 func (w *World) repeater(r request) (func() *exchange, error) {
 	scheme, rest, ok := strings.Cut(r.url, "://")
 	if !ok {
-		return nil, fmt.Errorf("%q is no URL", clip(r.url))
+		return nil, fmt.Errorf("%q is not a URL", clip(r.url))
 	}
 	host, target := rest, "/"
 	if i := strings.IndexAny(rest, "/?"); i >= 0 {
@@ -264,7 +264,7 @@ func (w *World) transport(r request, scheme, host string) (transport, error) {
 		config.NextProtos = []string{"h2"}
 		t.ForceAttemptHTTP2 = true
 	default:
-		return nil, fmt.Errorf("%q is no protocol of the suite's client; HTTP/1.1 and HTTP/2 are", r.proto)
+		return nil, fmt.Errorf("%q is not a protocol of the suite's client; HTTP/1.1 and HTTP/2 are", r.proto)
 	}
 	from, prelude := w.clientAddress(r.client), w.preludes[r.client]
 	t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -310,7 +310,8 @@ func (w *World) clientTLS(name string, unverified bool) *tls.Config {
 	return config
 }
 
-// showCertificate makes a client show the certificate of that name when it is asked for one, whoever is to have signed it.
+// showCertificate makes a client present the certificate of that name when it is asked for one, whichever CAs the
+// server names.
 func (w *World) showCertificate(config *tls.Config, name string) error {
 	if name == "" {
 		return nil
@@ -345,7 +346,7 @@ func (w *World) dialAddress(scheme, host string, listener int) (string, error) {
 	}
 	key := map[string]string{"https": "https_port", "http": "http_port"}[scheme]
 	if key == "" {
-		return "", fmt.Errorf("%q is no scheme of the suite's client; http and https are", scheme)
+		return "", fmt.Errorf("%q is not a scheme of the suite's client; http and https are", scheme)
 	}
 	return net.JoinHostPort(bindAddrs(list[listener-1])[0], fmt.Sprint(list[listener-1][key])), nil
 }

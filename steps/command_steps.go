@@ -42,7 +42,7 @@ func (w *World) commandWords(line string) ([]string, error) {
 	}
 	words := strings.Fields(line)
 	if len(words) == 0 || words[0] != "reverse-proxy" {
-		return nil, fmt.Errorf("%q is no command of the daemon's binary", line)
+		return nil, fmt.Errorf("%q is not a command of the daemon's binary", line)
 	}
 	return words[1:], w.writeConfig()
 }

@@ -41,7 +41,7 @@ func (c *config) walk(path string) (table map[string]any, key string, index int,
 	for i, part := range parts {
 		match := pathPart.FindStringSubmatch(part)
 		if match == nil {
-			return nil, "", 0, fmt.Errorf("%q is no path of a key", path)
+			return nil, "", 0, fmt.Errorf("%q is not a path of a key", path)
 		}
 		key, index = match[1], -1
 		if match[2] != "" {
@@ -66,7 +66,7 @@ func (c *config) walk(path string) (table map[string]any, key string, index int,
 		table[key] = entries
 		table = entries[index]
 	}
-	return nil, "", 0, fmt.Errorf("%q is no path of a key", path)
+	return nil, "", 0, fmt.Errorf("%q is not a path of a key", path)
 }
 
 // set gives a key a value.
@@ -96,7 +96,7 @@ func (c *config) set(path string, value any) error {
 func (c *config) setTOML(path, value string) error {
 	var parsed struct{ V any }
 	if _, err := toml.Decode("V = "+value, &parsed); err != nil {
-		return fmt.Errorf("the value %s of %s is no TOML: %w", value, path, err)
+		return fmt.Errorf("the value %s of %s is not TOML: %w", value, path, err)
 	}
 	return c.set(path, parsed.V)
 }

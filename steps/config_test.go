@@ -63,11 +63,11 @@ func TestConfigSetsAndRemovesKeysByTheirPaths(t *testing.T) {
 func TestConfigRefusesWhatIsNoPathOrValue(t *testing.T) {
 	c := &config{root: map[string]any{}}
 	for name, err := range map[string]error{
-		"a path with a space":     c.setTOML("a b", "5"),
-		"an entry without a key":  c.setTOML("l[0]", "5"),
-		"a value that is no TOML": c.setTOML("a", "five"),
-		"a key that is not there": c.remove("missing"),
-		"an entry beyond the end": c.remove("l[7]"),
+		"a path with a space":      c.setTOML("a b", "5"),
+		"an entry without a key":   c.setTOML("l[0]", "5"),
+		"a value that is not TOML": c.setTOML("a", "five"),
+		"a key that is not there":  c.remove("missing"),
+		"an entry beyond the end":  c.remove("l[7]"),
 	} {
 		if err == nil {
 			t.Errorf("%s: got no error, want one", name)

@@ -85,7 +85,7 @@ func webSocketBlock(host string, first bool) []byte {
 func (w *World) openParked(client string, conns int, url string, requests int, what string) error {
 	kind, ok := parkedRequests[what]
 	if !ok {
-		return fmt.Errorf("%q is no request; %s are", what, parkedNames())
+		return fmt.Errorf("%q is not a request; %s are", what, parkedNames())
 	}
 	for range conns {
 		if err := w.openParkedOn(client, url, requests, kind); err != nil {

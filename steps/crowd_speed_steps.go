@@ -64,7 +64,7 @@ const floodBatch = 100
 func (w *World) floodRequests(client, url, what, host string, count int) error {
 	kind, ok := parkedRequests[what]
 	if !ok {
-		return fmt.Errorf("%q is no request; %s are", what, parkedNames())
+		return fmt.Errorf("%q is not a request; %s are", what, parkedNames())
 	}
 	first, later := kind.block(host, true), kind.block(host, false)
 	return w.crowd(client, count, url, "h2", func(conn net.Conn) {

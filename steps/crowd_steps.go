@@ -28,14 +28,14 @@ func (w *World) crowdSteps() []step {
 // reopenPause is the time between the end of one of many connections and the start of its replacement.
 const reopenPause = 20 * time.Millisecond
 
-// crowdConn is what one of many connections does. It returns when the connection has ended.
+// crowdConn is how one of many connections behaves. It returns when the connection has ended.
 type crowdConn func(conn net.Conn)
 
 // crowd keeps a client's connections open until the scenario ends, and waits until each has been tried once.
 func (w *World) crowd(client string, count int, url, protocol string, use crowdConn) error {
 	scheme, host, ok := strings.Cut(url, "://")
 	if !ok {
-		return fmt.Errorf("%q is no URL", url)
+		return fmt.Errorf("%q is not a URL", url)
 	}
 	address := host
 	var config *tls.Config

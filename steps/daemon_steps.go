@@ -110,7 +110,7 @@ func signalByName(name string) (syscall.Signal, error) {
 			return sig.sig, nil
 		}
 	}
-	return 0, fmt.Errorf("%q is no signal that the suite knows", name)
+	return 0, fmt.Errorf("%q is not a signal that the suite knows", name)
 }
 
 func (w *World) sendSignal(name string) error {

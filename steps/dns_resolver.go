@@ -8,7 +8,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// A scenario's zones: which server has which, and the way from one to the other that a resolver goes.
+// This file answers queries for a scenario's zones. It knows the server of each zone, and follows CNAME records from
+// one zone to another, as a resolver does.
 
 // maxChain bounds the CNAME records that the resolver follows.
 const maxChain = 8
@@ -16,8 +17,8 @@ const maxChain = 8
 // zone is a zone of a scenario with its authoritative server, on port 53.
 type zone struct{ name, server string }
 
-// addZone makes the name server send queries for names in the zone to the server at an address, and say that it is the
-// server of the zone. From the first zone on it is there over TCP as well.
+// addZone makes the name server send queries for names in the zone to the server at an address, and name it as the
+// server of the zone. From the first zone on, it serves TCP as well.
 func (s *nameServer) addZone(name, server string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,7 +71,7 @@ func (s *nameServer) zoneOf(name string) (found zone, ok bool) {
 	return found, ok
 }
 
-// resolve returns the answer to a query for a name in one of the zones, as a resolver gives it; nil for other names.
+// resolve returns the answer to a query for a name in one of the zones, as a resolver gives it, or nil for other names.
 func (s *nameServer) resolve(q *dns.Msg) *dns.Msg {
 	if len(q.Question) != 1 {
 		return nil

@@ -116,7 +116,7 @@ func (w *World) hookRecords(want int) error {
 func (w *World) responderAnswers(want, recordType, name, network string) error {
 	rrtype, ok := dns.StringToType[recordType]
 	if !ok {
-		return fmt.Errorf("%q is no type of records", recordType)
+		return fmt.Errorf("%q is not a type of records", recordType)
 	}
 	var reply *dns.Msg
 	err := w.eventually(func() (err error) { // an address is answered ten times a second

@@ -94,7 +94,7 @@ func settingID(name string) (http2.SettingID, error) {
 			return id, nil
 		}
 	}
-	return 0, fmt.Errorf("%q is no setting", name)
+	return 0, fmt.Errorf("%q is not a setting", name)
 }
 
 func (w *World) h2Told(name string, want int) error {

@@ -113,7 +113,7 @@ func hpackString(block []byte, text string) []byte {
 func (w *World) h2Flood(count int, what string) error {
 	write, ok := h2Floods[what]
 	if !ok {
-		return fmt.Errorf("%q is no flood; %s are", what, floodNames())
+		return fmt.Errorf("%q is not a flood; %s are", what, floodNames())
 	}
 	return w.onH2(func(c *h2Conn) error {
 		for i := range count {

@@ -21,7 +21,7 @@ var h2Refusals = map[string]func(f *http2.Framer, stream uint32) error{
 func (w *World) refusingH2Upstream(name, how string) error {
 	refuse := h2Refusals[how]
 	if refuse == nil {
-		return fmt.Errorf("%q is no way to refuse a request", how)
+		return fmt.Errorf("%q is not a way to refuse a request", how)
 	}
 	return w.scriptedH2Upstream(name, func(_ *upstream, framer *http2.Framer) {
 		for {

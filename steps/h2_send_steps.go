@@ -34,7 +34,7 @@ func fieldList(text string) ([][2]string, error) {
 	for part := range strings.SplitSeq(text, "; ") {
 		end := strings.IndexByte(part[min(1, len(part)):], '=') + 1
 		if end < 1 {
-			return nil, fmt.Errorf("%q is no name=value", part)
+			return nil, fmt.Errorf("%q is not a name=value", part)
 		}
 		name, err := unescape(part[:end])
 		if err != nil {

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// sessionCache holds the last session of a client and offers it to any server name, as only a client does that tests how
-// the server reacts.
+// sessionCache holds the last session of a client and offers it to any server name. Only a client that tests the server
+// does that.
 type sessionCache struct {
 	mu     sync.Mutex
 	last   *tls.ClientSessionState

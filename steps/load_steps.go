@@ -14,11 +14,11 @@ import (
 	"time"
 )
 
-// steadyLoad are clients that make requests one after the other, and what has become of these.
+// steadyLoad holds clients that make requests one after another, and counts the results.
 type steadyLoad struct {
 	mu sync.Mutex
-	// handshakes, resumed and kept count the requests on new connections, those of them that resumed a session, and those on
-	// one connection that is kept.
+	// handshakes counts the requests on new connections, resumed those of them that resumed a session, and kept the
+	// requests on one persistent connection.
 	handshakes, resumed, kept int
 	failed                    error
 }
@@ -80,7 +80,7 @@ func (c *loadClient) connect(ctx context.Context, sessions tls.ClientSessionCach
 	return conn.(*tls.Conn), nil
 }
 
-// anew makes each request on a connection of its own.
+// anew makes each request on its own connection.
 func (c *loadClient) anew(sessions tls.ClientSessionCache) func(context.Context) {
 	resume := false
 	return func(ctx context.Context) {

@@ -21,7 +21,7 @@ func parseLogLine(text string) (logLine, error) {
 	line := logLine{values: map[string]string{}}
 	parts := strings.SplitN(text, " ", 4)
 	if len(parts) < 3 {
-		return line, fmt.Errorf("%q is no line of the log", clip(text))
+		return line, fmt.Errorf("%q is not a line of the log", clip(text))
 	}
 	line.time, line.level, line.event = parts[0], parts[1], parts[2]
 	rest := ""
@@ -58,7 +58,7 @@ func parseJSONLogLine(text string) (logLine, error) {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
 	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-		return line, fmt.Errorf("%q is no JSON object: %w", clip(text), err)
+		return line, fmt.Errorf("%q is not a JSON object: %w", clip(text), err)
 	}
 	for decoder.More() {
 		key, err := decoder.Token()

@@ -43,7 +43,7 @@ func TestLogLineMatches(t *testing.T) {
 		want        map[string]string
 		matches     bool
 	}{
-		{"the event alone", "E", nil, true},
+		{"only the event", "E", nil, true},
 		{"another event", "F", nil, false},
 		{"a value", "E", map[string]string{"a": "one two"}, true},
 		{"a part of a value", "E", map[string]string{"a": "~two"}, true},

@@ -17,10 +17,10 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// firstMachine is the number of the address of the first machine; those below are listeners'.
+// firstMachine is the number of the address of the first machine. Lower numbers belong to listeners.
 const firstMachine = 5
 
-// machine is a daemon next to the scenario's own, with the same configuration but for what belongs to one machine.
+// machine is a second daemon of the scenario. Its configuration differs only in what belongs to one machine.
 type machine struct {
 	name    string
 	address string
@@ -60,7 +60,7 @@ func (w *World) startMachine(name string) error {
 
 func (w *World) startMachineWithCache(name string) error { return w.launchMachine(name, "") }
 
-// launchMachine starts a machine; "" is the cache of the scenario's configuration.
+// launchMachine starts a machine. If cache is "", it uses the cache of the scenario's configuration.
 func (w *World) launchMachine(name, cache string) error {
 	if w.machines == nil {
 		w.machines = map[string]*machine{}

@@ -151,7 +151,7 @@ func judgeSample(samples map[string]string, series, want string) error {
 	if bound, more := strings.CutPrefix(want, ">"); more && ok {
 		least, err := strconv.ParseFloat(bound, 64)
 		if err != nil {
-			return fmt.Errorf("%q is no number: %w", bound, err)
+			return fmt.Errorf("%q is not a number: %w", bound, err)
 		}
 		if value, err := strconv.ParseFloat(got, 64); err == nil && value > least {
 			return nil

@@ -24,7 +24,7 @@ type nameServer struct {
 	asked map[string]int
 	// tcp serves the zones over TCP as well; nil before there is one.
 	tcp *dns.Server
-	// zones have servers of their own, which it asks for the names there.
+	// zones have their own servers, which it asks for the names in them.
 	zones []zone
 }
 

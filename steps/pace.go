@@ -18,14 +18,14 @@ const (
 	paceInterval = 100 * time.Millisecond
 	// paceKept is how long a measurement is kept: longer than any span that a step judges.
 	paceKept = 5 * time.Minute
-	// paceFactor is how many times longer a request through the proxy takes than a measurement, at most: it needs more turns
-	// of more processes, and computes more.
+	// paceFactor bounds how many times longer a request through the proxy takes than a measurement. The request needs
+	// more turns of more processes, and computes more.
 	paceFactor = 20
 )
 
-// pace measures how fast the machine is at the moment, by a small exchange with a process that has nothing to do with the
-// proxy. An upper bound on time judges the proxy only as far as that exchange is fast: a machine that has other work to do
-// delays both. On an idle machine the exchange takes less than a millisecond.
+// pace measures how fast the machine is at the moment, with a small exchange with a process that has nothing to do with
+// the proxy. An upper bound on time is extended by the pace, because other work of the machine delays both. On an idle
+// machine the exchange takes less than a millisecond.
 type pace struct {
 	process *exec.Cmd
 	address string
@@ -142,7 +142,7 @@ func (p *pace) slowest(from, to time.Time) time.Duration {
 	return slowest
 }
 
-// allowed returns limit, and what the machine's pace between two moments adds to it.
+// allowed returns limit, extended by the machine's pace between two moments.
 func (w *World) allowed(limit time.Duration, from, to time.Time) time.Duration {
 	if w.suite.pace == nil {
 		return limit

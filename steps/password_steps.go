@@ -29,7 +29,7 @@ const crowdOfOne = 32
 func (w *World) floodPasswords(clients int, url string) error {
 	host, ok := strings.CutPrefix(url, "https://")
 	if !ok {
-		return fmt.Errorf("%q is no https URL", url)
+		return fmt.Errorf("%q is not an https URL", url)
 	}
 	host, _, _ = strings.Cut(host, "/")
 	address, err := w.dialAddress("https", host, 0)

@@ -18,7 +18,7 @@ func (w *World) eventually(check func() error) error {
 	return w.within(patience, check)
 }
 
-// within is eventually with a limit of its own.
+// within is eventually with a given limit.
 func (w *World) within(limit time.Duration, check func() error) error {
 	return w.withinEvery(limit, pollInterval, check)
 }
@@ -42,7 +42,7 @@ func (w *World) withinEvery(limit, interval time.Duration, check func() error) e
 	}
 }
 
-// during calls check repeatedly for that long, and returns its first error: it is for what must not happen.
+// during calls check repeatedly for that long, and returns its first error. It checks that something does not happen.
 func (w *World) during(span time.Duration, check func() error) error {
 	ctx, cancel := context.WithTimeout(w.ctx, span)
 	defer cancel()

@@ -36,7 +36,7 @@ func (w *World) start(name string, cmd *exec.Cmd) (*process, error) {
 	if cmd.Dir == "" {
 		cmd.Dir = w.dir
 	}
-	// No process may outlive the suite, not even if it is killed. A process group of its own lets a scenario see what a
+	// No process may outlive the suite, not even if it is killed. Its own process group lets a scenario see what a
 	// process has left behind.
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)

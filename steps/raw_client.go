@@ -75,7 +75,7 @@ func (w *World) openRaw(name, url, client string) (*rawConn, error) {
 func (w *World) dialRaw(name, url, client, protocol string) (*rawConn, error) {
 	scheme, host, ok := strings.Cut(url, "://")
 	if !ok {
-		return nil, fmt.Errorf("%q is no URL", url)
+		return nil, fmt.Errorf("%q is not a URL", url)
 	}
 	address := host
 	if scheme != "tcp" {
@@ -243,7 +243,7 @@ func unescape(text string) (string, error) {
 		}
 		code, err := strconv.ParseUint(text[i+1:i+3], 16, 8)
 		if err != nil {
-			return "", fmt.Errorf(`\x%s is no byte`, text[i+1:i+3])
+			return "", fmt.Errorf(`\x%s is not a byte`, text[i+1:i+3])
 		}
 		out.WriteByte(byte(code))
 		i += 2

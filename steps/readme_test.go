@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write README.md anew")
+var update = flag.Bool("update", false, "write README.md again")
 
 func TestReadmeListsEverySentence(t *testing.T) {
 	want := Vocabulary()

@@ -39,7 +39,7 @@ func (w *World) requestSteps() []step {
 
 func (w *World) speak(proto string) error {
 	if proto != "HTTP/1.1" && proto != "HTTP/2" {
-		return fmt.Errorf("%q is no protocol of the suite's client; HTTP/1.1 and HTTP/2 are", proto)
+		return fmt.Errorf("%q is not a protocol of the suite's client; HTTP/1.1 and HTTP/2 are", proto)
 	}
 	w.protocol = proto
 	return nil
@@ -121,7 +121,7 @@ func parseRequest(table *godog.Table) (request, error) {
 		case "header", "trailer":
 			name, text, ok := strings.Cut(value, ":")
 			if !ok {
-				return r, fmt.Errorf("%q is no `Name: value`", value)
+				return r, fmt.Errorf("%q is not a `Name: value`", value)
 			}
 			f := field{name, strings.TrimPrefix(text, " ")}
 			if key == "header" {

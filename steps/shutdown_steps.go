@@ -37,7 +37,7 @@ func (w *World) signalTimes(name string, times int) error {
 func (w *World) acceptedConnections(want int, address string) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil || !at.Addr().Is4() {
-		return fmt.Errorf("%q is no IPv4 address and port", address)
+		return fmt.Errorf("%q is not an IPv4 address and port", address)
 	}
 	ip := at.Addr().As4()
 	local := fmt.Sprintf("%08X:%04X", binary.NativeEndian.Uint32(ip[:]), at.Port())

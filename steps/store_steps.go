@@ -96,7 +96,7 @@ func (w *World) useStore(at string) error {
 	return errors.Join(w.config.set("acme.store", "redis://"+at+"/0"), w.config.set("acme.store_key_file", key))
 }
 
-// onStore carries out something on the store of the scenario.
+// onStore runs do on the store of the scenario.
 func (w *World) onStore(do func(*redistest.Server) error) error {
 	if w.store == nil {
 		return errors.New("the scenario has no store")
@@ -104,7 +104,7 @@ func (w *World) onStore(do func(*redistest.Server) error) error {
 	return do(w.store)
 }
 
-// storeCommand carries out a command of the store.
+// storeCommand runs a command on the store.
 func (w *World) storeCommand(command string, args ...any) error {
 	return w.onStore(func(s *redistest.Server) error { _, err := s.Do(command, args...); return err })
 }
@@ -129,7 +129,7 @@ func (w *World) setStorePassword(password string) error {
 
 func (w *World) dropStoreConns() error { return w.storeCommand("CLIENT", "KILL", "TYPE", "normal") }
 
-// ageLeases lets most of the time of all leases pass.
+// ageLeases makes most of the time of all leases pass.
 func (w *World) ageLeases(seconds int) error {
 	const leaseTime = 30 * time.Second
 	return w.onStore(func(s *redistest.Server) error {

@@ -166,7 +166,7 @@ func (c *upstreamConn) readHead() (*received, error) {
 	}
 	parts := strings.Split(lines[0], " ")
 	if len(parts) != 3 {
-		return nil, fmt.Errorf("%q is no request line", lines[0])
+		return nil, fmt.Errorf("%q is not a request line", lines[0])
 	}
 	req.method, req.target, req.proto = parts[0], parts[1], parts[2]
 	req.fields = parseFields(lines[1:])

@@ -19,8 +19,8 @@ func (w *World) asOrdinaryUser() error {
 	return nil
 }
 
-// ordinaryBinary makes cmd run as the ordinary user: with a copy of the binary in the scenario's directory, and without
-// the directory for counters, because that user can access neither of the suite's own.
+// ordinaryBinary makes cmd run as the ordinary user. It uses a copy of the binary in the scenario's directory, and no
+// directory for counters, because that user can access neither of the suite's own.
 func (w *World) ordinaryBinary(cmd *exec.Cmd) error {
 	own := filepath.Join(w.dir, "reverse-proxy")
 	binary, err := os.ReadFile(w.suite.Binary)

@@ -32,7 +32,7 @@ func (w *World) variable(name string) (string, error) {
 	if text, count, ok := strings.Cut(name, "*"); ok {
 		n, err := strconv.Atoi(count)
 		if err != nil {
-			return "", fmt.Errorf("%q is no number of times", count)
+			return "", fmt.Errorf("%q is not a number of times", count)
 		}
 		return strings.Repeat(text, n), nil
 	}

@@ -1,8 +1,8 @@
 // Package steps is the vocabulary of the acceptance suite: it implements the sentences in features/. It sees the daemon
 // only from outside, through sockets, signals, files, output and exit codes, and imports nothing from package proxy.
 //
-// Each scenario has a World of its own, which owns everything that the scenario starts: a directory, a block of
-// loopback addresses, processes, upstreams and clients. steps/README.md lists all sentences.
+// Each scenario has its own World, which owns everything that the scenario starts: a directory, a block of loopback
+// addresses, processes, upstreams and clients. steps/README.md lists all sentences.
 package steps
 
 import (
@@ -52,8 +52,8 @@ type Suite struct {
 	ran, passed map[string]int
 	failures    []string
 	took        []Duration
-	// machine is locked by a scenario tagged @heavy, and read-locked by every other one: a heavy one uses the whole machine, so
-	// that it would slow the others down, and they it.
+	// machine is locked by a scenario tagged @heavy, and read-locked by every other one. A heavy one uses the whole
+	// machine, so it and the others would slow each other down.
 	machine sync.RWMutex
 }
 
@@ -81,7 +81,7 @@ func (s *Suite) Start() (err error) {
 	return err
 }
 
-// Close ends what Start has started.
+// Close ends what Start started.
 func (s *Suite) Close() { s.pace.close() }
 
 // Counts returns how many scenarios of each feature file have passed, and how many have run.
@@ -180,7 +180,7 @@ type World struct {
 	upstreams    map[string]*upstream
 	protocol     string // the protocol on HTTPS ports if a step names none; "" for HTTP/1.1
 	transports   map[string]transport
-	// preludes are the bytes that the connections of clients begin with.
+	// preludes are the bytes with which the connections of clients begin.
 	preludes  map[string]string
 	conns     map[string]*rawConn
 	conn      *rawConn // the last one used
@@ -194,7 +194,7 @@ type World struct {
 	h2       *h2Result
 	h2Framer *http2.Framer // of the idle HTTP/2 connection
 	h2Conn   *h2Conn       // the connection whose frames the scenario chooses
-	// greedy are the clients that request much and read nothing.
+	// greedy are the clients that send many requests and read nothing.
 	greedy       []*greedyClient
 	memory       int            // the daemon's memory when recorded, in KiB
 	network      *netns.Network // nil for the machine's own

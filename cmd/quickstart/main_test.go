@@ -22,10 +22,10 @@ import (
 	"reverse-proxy/steps"
 )
 
-// inNetwork is set for a copy of this test that runs in a network of its own, where the quick start's ports are free.
+// inNetwork is set for a copy of this test that runs in its own network, where the quick start's ports are free.
 const inNetwork = "QUICKSTART_TEST_IN_NETWORK"
 
-// needNetwork runs the test again as a process in a network of its own, and reports whether the caller is that process.
+// needNetwork runs the test again as a process in its own network, and reports whether the caller is that process.
 // It skips the test if that only fails because the user is not root.
 func needNetwork(t *testing.T) bool {
 	t.Helper()

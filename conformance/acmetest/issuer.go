@@ -198,7 +198,7 @@ func (i *issuer) sign(id string, payload []byte) error {
 	return nil
 }
 
-// readPayload returns the payload of a signed request, whose signature nobody checks.
+// readPayload returns the payload of a signed request, whose signature is not checked.
 func readPayload(r *http.Request) []byte {
 	var request struct {
 		Payload string `json:"payload"`

@@ -70,7 +70,7 @@ func TestAProcessIsInTheNetworkOfTheThreadThatStartsIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := strings.Count(out.String(), ":"); got != 1 {
-		t.Errorf("got %q, want the loopback interface alone", &out)
+		t.Errorf("got %q, want only the loopback interface", &out)
 	}
 }
 

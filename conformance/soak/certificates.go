@@ -42,7 +42,7 @@ func newIssuer(path string) (*issuer, error) {
 	return &issuer{certificate, key}, err
 }
 
-// issue makes a certificate for a name, whose key is of its own, and returns both in PEM.
+// issue makes a certificate for a name, with its own key, and returns both in PEM.
 func (i *issuer) issue(name string, until time.Time) (bundle []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

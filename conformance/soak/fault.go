@@ -22,13 +22,13 @@ const (
 	Garbage
 	// BigHead answers with a head beyond the bounds.
 	BigHead
-	// AnswersUnasked sends an answer that nobody has asked for after each answer.
+	// AnswersUnasked sends an unrequested answer after each answer.
 	AnswersUnasked
 	// Refuses refuses connections.
 	Refuses
 	// BlackHole neither accepts nor refuses them.
 	BlackHole
-	// Killed kills its process, and Stopped stops it (SIGSTOP). The member needs a process of its own.
+	// Killed kills its process, and Stopped stops it (SIGSTOP). The member needs its own process.
 	Killed
 	Stopped
 )

@@ -26,7 +26,7 @@ type FaultCase struct {
 	Bodiless bool
 	// Retries reports whether so many requests go to another upstream that the usual budget for them does not suffice.
 	Retries bool
-	// OwnProcess reports whether the upstream needs a process of its own.
+	// OwnProcess reports whether the upstream needs its own process.
 	OwnProcess bool
 }
 

@@ -12,7 +12,7 @@ import (
 // bigField is a field line; so many of them are more than any proxy accepts.
 var bigField = "X-Big: " + strings.Repeat("x", 4<<10) + "\r\n"
 
-// serveHTTP1 takes one request, and reports whether the connection goes on. What is below TLS is raw.
+// serveHTTP1 takes one request, and reports whether the connection continues. What is below TLS is raw.
 func (m *member) serveHTTP1(raw, conn net.Conn, in *bufio.Reader) bool {
 	r, err := http.ReadRequest(in)
 	if err != nil {

@@ -77,7 +77,7 @@ func (f *frames) serve() {
 	}
 }
 
-// locked calls do, and writes what it has gathered. It reports whether the connection goes on.
+// locked calls do, and writes what it has gathered. It reports whether the connection continues.
 func (f *frames) locked(do func() bool) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -96,7 +96,7 @@ func settingsOf(fault Fault) []http2.Setting {
 	return nil
 }
 
-// frame handles a frame, and reports whether the connection goes on. The caller holds mu.
+// frame handles a frame, and reports whether the connection continues. The caller holds mu.
 func (f *frames) frame(frame http2.Frame) bool {
 	switch frame := frame.(type) {
 	case *http2.MetaHeadersFrame:
@@ -221,7 +221,7 @@ func (f *frames) head(status int, fields ...hpack.HeaderField) []byte {
 	return f.block.Bytes()
 }
 
-// endlessHead begins a header block that goes on until the client ends the connection. The caller holds mu.
+// endlessHead begins a header block that continues until the client ends the connection. The caller holds mu.
 func (f *frames) endlessHead(stream uint32) bool {
 	_ = f.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: f.head(200)})
 	const value = 16<<10 - 127 - 6

@@ -19,7 +19,7 @@ import (
 // arguments.
 const memberEnvironment = "SOAK_MEMBER"
 
-// afterStop is how long a process that goes on has to read the requests that have come in the meantime.
+// afterStop is how long a resumed process has to read the requests that have come in the meantime.
 const afterStop = 200 * time.Millisecond
 
 // process is the process of a member. It runs the same program as its parent, whose TestMain calls ServeMember.
@@ -104,7 +104,7 @@ func (p *process) suffer(fault Fault) error {
 	return p.cmd.Process.Signal(syscall.SIGSTOP)
 }
 
-// collect lets a stopped process go on, and counts the requests that have reached it.
+// collect resumes a stopped process, and counts the requests that have reached it.
 func (p *process) collect(m *member) error {
 	if err := p.cmd.Process.Signal(syscall.SIGCONT); err == nil {
 		time.Sleep(afterStop)

@@ -15,7 +15,7 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-var update = flag.Bool("update", false, "write the generated files anew")
+var update = flag.Bool("update", false, "write the generated files again")
 
 // root is the project's root: tests run in their package's directory.
 const root = "../.."

@@ -95,7 +95,7 @@ func TestTheSBOMSaysWhatIsInTheBinary(t *testing.T) {
 		}
 	}
 	if _, err := sbomOf("main.go", r); err == nil {
-		t.Error("got no error for a file that is no program, want one")
+		t.Error("got no error for a file that is not a program, want one")
 	}
 }
 
@@ -118,7 +118,7 @@ func TestStagedFilesHaveTheirModesAndNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	if text, err := io.ReadAll(r); err != nil || string(text) != ".TH A 1\n" || r.Name != "" || !r.ModTime.IsZero() {
-		t.Errorf("got %q, %v, the name %q and the time %v, want the text alone", text, err, r.Name, r.ModTime)
+		t.Errorf("got %q, %v, the name %q and the time %v, want only the text", text, err, r.Name, r.ModTime)
 	}
 	if err := copyFile(from, to, 0o755); err != nil {
 		t.Fatal(err)

@@ -69,7 +69,7 @@ func emptyDir(dir string) error {
 	}
 	for _, entry := range entries {
 		if !strings.HasPrefix(entry.Name(), program) && entry.Name() != checksumsName {
-			return fmt.Errorf("%s: holds %s, which is no package; name another directory", dir, entry.Name())
+			return fmt.Errorf("%s: holds %s, which is not a package; name another directory", dir, entry.Name())
 		}
 	}
 	for _, entry := range entries {

@@ -42,7 +42,7 @@ func (p project) release(ctx context.Context, version, epoch string) (release, e
 			return r, err
 		}
 	case version == "" || epoch == "":
-		return r, errors.New("these sources are no checkout of Git: set VERSION and SOURCE_DATE_EPOCH (seconds since 1970)")
+		return r, errors.New("these sources are not a Git checkout: set VERSION and SOURCE_DATE_EPOCH (seconds since 1970)")
 	}
 	if epoch != "" {
 		seconds, err := strconv.ParseInt(epoch, 10, 64)

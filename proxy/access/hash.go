@@ -89,10 +89,10 @@ func parseBcrypt(text string) (hashed, error) {
 	const length = 60
 	cost, err := bcrypt.Cost([]byte(text))
 	if err != nil || len(text) != length || strings.Trim(text[7:], bcryptAlphabet) != "" {
-		return nil, errors.New("the bcrypt hash is damaged; write it anew with htpasswd -B")
+		return nil, errors.New("the bcrypt hash is damaged; create it again with htpasswd -B")
 	}
 	if cost > MaxBcryptCost {
-		return nil, fmt.Errorf("the bcrypt cost %d takes seconds for each password; write the hash anew with a cost of at most %d", cost, MaxBcryptCost)
+		return nil, fmt.Errorf("the bcrypt cost %d takes seconds for each password; create the hash again with a cost of at most %d", cost, MaxBcryptCost)
 	}
 	return bcryptHash(text), nil
 }
@@ -125,11 +125,11 @@ func parseArgon2id(text string) (hashed, error) {
 	}
 	switch {
 	case memory > MaxArgonMemory:
-		return nil, fmt.Errorf("argon2id with m=%d takes too much memory for each password; write the hash anew with at most m=%d (KiB)", memory, MaxArgonMemory)
+		return nil, fmt.Errorf("argon2id with m=%d takes too much memory for each password; create the hash again with at most m=%d (KiB)", memory, MaxArgonMemory)
 	case memory*passes > MaxArgonWork:
-		return nil, fmt.Errorf("argon2id with m=%d,t=%d takes seconds for each password; write the hash anew with m times t at most %d", memory, passes, MaxArgonWork)
+		return nil, fmt.Errorf("argon2id with m=%d,t=%d takes seconds for each password; create the hash again with m times t at most %d", memory, passes, MaxArgonWork)
 	case threads > MaxArgonThreads:
-		return nil, fmt.Errorf("argon2id with p=%d takes too many processors for each password; write the hash anew with at most p=%d", threads, MaxArgonThreads)
+		return nil, fmt.Errorf("argon2id with p=%d takes too many processors for each password; create the hash again with at most p=%d", threads, MaxArgonThreads)
 	}
 	return argonHash{memory: uint32(memory), passes: uint32(passes), threads: uint8(threads), salt: salt, key: key}, nil
 }

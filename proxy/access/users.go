@@ -85,7 +85,7 @@ func parseUser(line string) (name string, password hashed, err error) {
 	case len(name) > MaxUserBytes:
 		return "", nil, fmt.Errorf("the name of the user has %d bytes; at most %d are possible", len(name), MaxUserBytes)
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
-		return "", nil, errors.New("the name of the user is not text in UTF-8; write it anew")
+		return "", nil, errors.New("the name of the user is not text in UTF-8; write it again")
 	}
 	password, err = parseHash(strings.TrimRight(text, " \t"))
 	return name, password, err

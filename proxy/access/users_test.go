@@ -78,7 +78,7 @@ func TestOtherHashesAreRefusedByNameAndLine(t *testing.T) {
 		{"bob:$pbkdf2$x", "a hash of an unknown kind"},
 		{"bob:" + good[:59], "the bcrypt hash is damaged"}, {"bob:" + good + "x", "the bcrypt hash is damaged"}, {"bob:" + good[:20] + "!" + good[21:], "the bcrypt hash is damaged"},
 		{"bob:$2y$99$" + good[7:], "the bcrypt hash is damaged"},
-		{"bob:$2y$15$" + good[7:], "the bcrypt cost 15 takes seconds for each password; write the hash anew with a cost of at most 14"},
+		{"bob:$2y$15$" + good[7:], "the bcrypt cost 15 takes seconds for each password; create the hash again with a cost of at most 14"},
 		{"bob:$argon2id$v=19$m=262144,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "takes too much memory"},
 		{"bob:$argon2id$v=19$m=65536,t=99,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "takes seconds"},
 		{"bob:$argon2id$v=19$m=65536,t=4294967295,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "takes seconds"},

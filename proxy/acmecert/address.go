@@ -35,7 +35,7 @@ func isAddress(name string) bool {
 }
 
 // nameless returns the domain for a client that sent no server name (S-5.2), as clients do that connect to an IP address: a
-// listener's single name, or else the local address of the connection, or else the only address among the names, as a router
+// listener's single name, or else the local address of the connection, or else the only address among the names, because a router
 // may have translated the address. conn is the client's connection, or nil.
 func (s *nameSet) nameless(conn net.Conn) *domain {
 	if s.address == nil && len(s.list) == 1 {

@@ -125,7 +125,7 @@ func TestACMERefusalsObeyRetryAfter(t *testing.T) {
 
 func TestACMERefusalsFile(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
-	t.Run("is readable by its owner alone and leaves nothing beside it", func(t *testing.T) {
+	t.Run("is readable only by its owner and leaves no other file", func(t *testing.T) {
 		dir := t.TempDir()
 		r, _ := loadRefusals(dir)
 		for _, name := range []string{"b.example.test", "a.example.test"} {

@@ -26,7 +26,7 @@ const (
 var (
 	// errLocked is the error of a lock that another process holds.
 	errLocked = errors.New("locked")
-	// errNoLock is the error of a directory in which nothing can be locked, as it cannot be written.
+	// errNoLock is the error of a directory in which nothing can be locked, because it cannot be written.
 	errNoLock = errors.New("the lock cannot be taken")
 )
 

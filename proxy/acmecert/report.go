@@ -126,7 +126,7 @@ var caProblems = [...]string{
 }
 
 // isRefusal reports whether an attempt that failed at the stage with the error was refused by the CA because of its name
-// (S-5.10): only then does that name alone wait. Everything else is an outage, in which all names wait.
+// (S-5.10): only then does just that name wait. Everything else is an outage, in which all names wait.
 func isRefusal(err error, at stage, name string) bool {
 	if at == stageIssued {
 		return true // the CA counts the certificate, although it cannot be used

@@ -34,7 +34,7 @@ type remoteChallenge struct {
 	record *acme.Challenge
 }
 
-// shareChallenge tells all machines the answer to a challenge, as the CA may ask any of them. It returns once they know it.
+// shareChallenge tells all machines the answer to a challenge, because the CA may ask any of them. It returns once they know it.
 // A lost lease ends the attempt. A store that is away does not: the CA may ask this machine.
 func (a *attempt) shareChallenge(ctx context.Context, challenge acme.Challenge) (withdraw func(), err error) {
 	if a.lease == nil {

@@ -322,7 +322,7 @@ func TestACMERefusalIsToldAndRemembered(t *testing.T) {
 			t.Errorf("got %d orders, want 2", got)
 		}
 	})
-	t.Run("a certificate of the CA that is not trusted is no refusal", func(t *testing.T) {
+	t.Run("a certificate of the CA that is not trusted is not a refusal", func(t *testing.T) {
 		ca, _ := startFakeCA(t)
 		cfg := acmeTestConfig(t, ca.DirectoryURL, "", acmeTestName)
 		wantACMEError(t, newTestACMESource(t, cfg, true, &waittest.Buffer{}).Provision(t.Context(), nil), "x509", "start again")

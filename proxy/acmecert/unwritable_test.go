@@ -29,7 +29,7 @@ type breakDir struct {
 	cause string
 }
 
-// smallDisk makes a directory a file system of its own for the test.
+// smallDisk gives a directory its own small file system for the test.
 func smallDisk(t *testing.T, dir string) {
 	t.Helper()
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -22,13 +22,13 @@ const (
 	maxHops, maxServers = 8, 16
 )
 
-// Network asks name servers: the machine's resolver for the servers of a zone, and these for its records, as a resolver may
+// Network asks name servers: the machine's resolver for the servers of a zone, and these for its records, because a resolver may
 // answer from its cache.
 type Network struct {
 	// Resolvers are the addresses and ports of the resolvers to ask in turn until one answers. If it is nil, those in Config
 	// are asked.
 	Resolvers []string
-	// Config is the path of a resolv.conf(5). It is read before each query, as it changes with the network.
+	// Config is the path of a resolv.conf(5). It is read before each query, because it changes with the network.
 	Config string
 	// Port is the port of authoritative name servers; "" for 53.
 	Port string
@@ -87,7 +87,7 @@ func (t *Trace) answered() bool {
 }
 
 // lacking returns an error that names a server without the record, or nil if all have it. Servers that do not answer do not
-// count, as the CA asks another one then.
+// count, because the CA asks another one then.
 func (t *Trace) lacking(value string) error {
 	for _, r := range t.results {
 		if r.err == nil && !hasText(r.reply, value) {

@@ -85,7 +85,7 @@ func (r *Responder) serveUDP() {
 	}
 }
 
-// reply returns the answer to a message from an address; nil for none. It looks at the allowance first, as that costs least.
+// reply returns the answer to a message from an address; nil for none. It looks at the allowance first, because that costs least.
 func (r *Responder) reply(query []byte, from netip.Addr, udp bool) []byte {
 	result, answer := queryDropped, []byte(nil)
 	if len(query) >= headerLen && r.allowed.take(from, time.Now()) {

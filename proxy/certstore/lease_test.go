@@ -57,7 +57,7 @@ func TestALeaseWhoseCallerHasLeftIsGivenUp(t *testing.T) {
 		return true
 	})
 	if lease, err := s.Lease(ctx, "n"); err == nil {
-		t.Fatalf("got the lease %v, want an error, as no answer came", lease)
+		t.Fatalf("got the lease %v, want an error, because no answer came", lease)
 	}
 	if keys, err := server.Keys("reverse-proxy:lease:*"); err != nil || len(keys) != 0 {
 		t.Errorf("got the leases %v, %v, want none", keys, err)
@@ -128,7 +128,7 @@ func TestALeaseThatCannotBeExtendedIsLost(t *testing.T) {
 	select {
 	case <-ctx.Done():
 	case <-time.After(leaseTime):
-		t.Fatal("the holder goes on, want that it stops before the lease expires")
+		t.Fatal("the holder continues, want it to stop before the lease expires")
 	}
 	if cause := context.Cause(ctx); cause != ErrLost {
 		t.Errorf("got %v, want %v", cause, ErrLost)

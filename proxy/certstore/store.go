@@ -117,7 +117,7 @@ func (s *Store) dial(ctx context.Context) (redis.Conn, error) {
 	return redis.DialContext(ctx, "tcp", s.opts.Address, options...)
 }
 
-// connect connects, and bounds what the server can send. It does the TLS handshake itself, as the bounds hold for what was
+// connect connects, and bounds what the server can send. It does the TLS handshake itself, because the bounds hold for what was
 // decrypted.
 func (s *Store) connect(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := (&net.Dialer{Timeout: requestTimeout}).DialContext(ctx, network, address)

@@ -122,7 +122,7 @@ concurrent = 1
 concurrent_wait_secs = 3`}, []string{
 			"listeners[0].sites[0].rate_limit.burst: 29 is less than what a browser asks for at once to show a page, and the rest gets 429; write 30 or more, or give the limit to the routes that need it",
 			"listeners[0].sites[0].routes[0].concurrent_wait_secs: has no effect, as nothing waits; write concurrent too, or leave it out",
-			"listeners[0].sites[0].routes[1].concurrent: has no effect, as the proxy answers these requests itself; leave it out",
+			"listeners[0].sites[0].routes[1].concurrent: has no effect, because the proxy answers these requests itself; leave it out",
 			"listeners[0].sites[0].routes[1].concurrent_wait_secs: has no effect, as nothing waits; write concurrent too, or leave it out",
 		}},
 		{"a wait of a site where nothing waits", []string{upstream, upstream + "\nconcurrent_wait_secs = 1"}, []string{

@@ -20,7 +20,7 @@ func (c *checker) siteLimits(key string, site config.Site) {
 		forwards := route.Upstreams != nil
 		bounded = bounded || route.Concurrent > 0
 		if route.ConcurrentFrom == config.LevelRoute && route.Concurrent > 0 && !forwards {
-			c.warn(config.ChildKey(routeKey, "concurrent"), "has no effect, as the proxy answers these requests itself; leave it out")
+			c.warn(config.ChildKey(routeKey, "concurrent"), "has no effect, because the proxy answers these requests itself; leave it out")
 		}
 		if route.WaitFrom == config.LevelRoute && (route.Concurrent == 0 || !forwards) {
 			c.uselessWait(routeKey)

@@ -92,7 +92,7 @@ func trim(list string, at int) (start, length int) {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' }
 
-// parse parses an address as proxies write it: alone, or with a port, for which an IPv6 address is in brackets. Names,
+// parse parses an address as proxies write it: by itself or with a port, for which an IPv6 address is in brackets. Names,
 // obfuscated identifiers and zones, which mean nothing on another machine, are not addresses. Nor are those that no client
 // can have.
 func parse(text string) (netip.Addr, bool) {

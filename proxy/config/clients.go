@@ -90,7 +90,7 @@ func (v *validator) proxyProtocol(key string, raw rawListener) bool {
 	case value != proxyProtocolRequired:
 		v.add(at, `%s is not a state; write "off" or "required"`, wording.Quoted(value))
 	case raw.TrustedProxies == nil && raw.TrustedProxiesFile == nil:
-		v.add(at, "needs trusted_proxies, as nobody else may connect then; name the balancers that send the header")
+		v.add(at, "needs trusted_proxies, because nobody else can connect then; name the balancers that send the header")
 	}
 	return true
 }

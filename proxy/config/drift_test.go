@@ -120,7 +120,7 @@ func TestDriftNamesEachStaticKeyThatDiffersAndNoDynamicOne(t *testing.T) {
 				name = table.Path
 			}
 			if named[name] == key.Dynamic {
-				t.Errorf("%s: got named as drift %v, want it for static keys alone, and the reference says dynamic=%v", path, named[name], key.Dynamic)
+				t.Errorf("%s: got named as drift %v, want it only for static keys, and the reference says dynamic=%v", path, named[name], key.Dynamic)
 			}
 		}
 	}
@@ -143,7 +143,7 @@ func TestListenersAreMatchedByAddressAndThenInOrder(t *testing.T) {
 		drift         []Drift
 	}{
 		{"the same ones", at("a", "b"), at("a", "b"), []int{0, 1}, nil},
-		{"another order is no drift", at("a", "b", "c"), at("c", "a", "b"), []int{1, 2, 0}, nil},
+		{"another order is not drift", at("a", "b", "c"), at("c", "a", "b"), []int{1, 2, 0}, nil},
 		{"one added in front", at("a"), at("new", "a"), []int{1}, []Drift{{"listeners[0]", "", "new:443"}}},
 		{"one removed in front", at("a", "b"), at("b"), []int{-1, 0}, []Drift{{"listeners[0]", "a:443", ""}}},
 		{"one moved is one key that differs", at("a", "b", "c"), at("a", "x", "c"), []int{0, 1, 2},

@@ -10,7 +10,7 @@ import (
 )
 
 // parseConfig turns the text of a configuration into its raw form. Unknown keys and values of the wrong type are
-// collected in the problems, and parsing goes on. The error is for text that is not TOML, with line and column; parsing
+// collected in the problems, and parsing continues. The error is for text that is not TOML, with line and column; parsing
 // then stops.
 //
 // The text is decoded into a generic tree, and fillStruct fills the structs from the tree. The toml package could do

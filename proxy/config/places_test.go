@@ -269,7 +269,7 @@ func TestErrorsNameTheLineAndTheHost(t *testing.T) {
 	}{
 		{"a missing key of a site", "[[listeners.sites]]\n\nhost = \"B.example\"\n", `listeners[0].sites[1].upstream (line 15, b.example): missing; `},
 		{"a key of a site without a host", "[[listeners.sites]]\nupstream = \"x\"\n", `listeners[0].sites[1].upstream (line 16): "x" has no port; `},
-		{"a host that is no name", "[[listeners.sites]]\nhost = \"a\\nb\"\nupstream = \"x:1\"\n", `listeners[0].sites[1].host (line 16): "a\nb" is not a valid host name`},
+		{"a host that is not a name", "[[listeners.sites]]\nhost = \"a\\nb\"\nupstream = \"x:1\"\n", `listeners[0].sites[1].host (line 16): "a\nb" is not a valid host name`},
 		{"an array over several lines", "aliases = [\n  \"b.example\",\n  \"c_c\",\n]\n", `listeners[0].sites[0].aliases[1] (line 17, a.example): "c_c" is not a valid host name`},
 		{"a route", "[[listeners.sites.routes]]\npath = \"/\"\nrespond = 1\n", `listeners[0].sites[0].routes[0].respond (line 17, a.example): 1 is not a response status`},
 		{"a missing table", "[[listeners]]\nbind_addr = \"127.0.0.2\"\n", `listeners[1].tls.mode (line 15): missing; `},

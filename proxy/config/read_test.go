@@ -39,7 +39,7 @@ func TestFaultsOfTheFileAreOneErrorThatBeginsWithThePath(t *testing.T) {
 	for _, c := range []struct{ name, path, want string }{
 		{"a file that is not there", filepath.Join(dir, "gone"), "no such file; create it or correct the path"},
 		{"a directory", dir, "is a directory; a regular file is needed"},
-		{"a named pipe that nobody writes to", fifo, "is a named pipe; a regular file is needed"},
+		{"a named pipe without a writer", fifo, "is a named pipe; a regular file is needed"},
 		{"a socket", filepath.Join(dir, "socket"), "is a socket; a regular file is needed"},
 		{"a device without end", "/dev/zero", "is a device; a regular file is needed"},
 		{"a link to itself", loop, "cannot be read: too many levels of symbolic links"},
@@ -109,7 +109,7 @@ func TestAFileThatChangesWhileItIsReadIsRefused(t *testing.T) {
 			}
 			return os.Chtimes(path, info.ModTime(), info.ModTime())
 		}},
-		{"its time alone changes", func(path string) error {
+		{"only its time changes", func(path string) error {
 			return os.Chtimes(path, time.Time{}, time.Now().Add(time.Minute))
 		}},
 		{"another file of the same size and time takes its place", func(path string) error {

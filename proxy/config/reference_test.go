@@ -161,7 +161,7 @@ func TestAKeyThatIsLeftOutHasTheDefaultOfTheReference(t *testing.T) {
 func TestNumbersAreBoundedAsTheReferenceSays(t *testing.T) {
 	forEachKey(t, func(t *testing.T, key Key, path string, load func(string) (*Config, []string)) {
 		if number := key.Type == integerKey || key.Type == numberKey; number != (key.Min != "") {
-			t.Errorf("is of the type %s and got the least value %q, want one for numbers alone", key.Type, key.Min)
+			t.Errorf("is of the type %s and got the least value %q, want one only for numbers", key.Type, key.Min)
 		}
 		for bound, step := range map[string]int64{key.Min: -1, key.Max: 1} {
 			if bound == "" {
@@ -226,7 +226,7 @@ func TestTheTextsOfTheReferenceAreSentencesAboutPromises(t *testing.T) {
 		}
 		for path, text := range texts {
 			if strings.ContainsAny(text, "|\n\\*_<") && !strings.Contains(text, "`") || strings.Count(text, "`")%2 != 0 {
-				t.Errorf("%s: got %q, want plain text with code in pairs of backticks, as it is rendered as Markdown and as a man page", path, text)
+				t.Errorf("%s: got %q, want plain text with code in pairs of backticks, because it is rendered as Markdown and as a man page", path, text)
 			}
 		}
 	}

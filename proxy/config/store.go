@@ -106,7 +106,7 @@ func (v *validator) store(raw rawACME) (s Store) {
 	return s
 }
 
-// storeURL parses the URL of the store. Errors do not quote it, as it may contain a password.
+// storeURL parses the URL of the store. Errors do not quote it, because it may contain a password.
 func (v *validator) storeURL(key, value string) (s Store) {
 	const example = `write it as in "redis://10.0.0.9:6379/0", or "rediss://…" for TLS`
 	u, err := url.Parse(value)

@@ -160,7 +160,7 @@ func parseRoots(text []byte, now time.Time) (*x509.CertPool, error) {
 		}
 		root, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("holds a damaged certificate: %w; copy it anew", err)
+			return nil, fmt.Errorf("holds a damaged certificate: %w; copy it again", err)
 		}
 		if now.After(root.NotAfter) {
 			return nil, fmt.Errorf("the certificate of the CA %s expired at %s; write the one that follows it", wording.Quoted(root.Subject.String()), wording.Time(root.NotAfter))

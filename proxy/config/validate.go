@@ -59,7 +59,7 @@ type validator struct {
 	networkFiles map[string]networkList
 	// accessOf holds what was resolved of the `[access]` tables.
 	accessOf resolvedAccess
-	// routeFields are the fields of a rawRoute, which would cost too much to list anew for each of thousands.
+	// routeFields are the fields of a rawRoute, which would cost too much to list again for each of thousands.
 	routeFields []reflect.StructField
 }
 

@@ -67,7 +67,7 @@ func (v *validator) dnsUpdate(key string, raw rawDNS01, dns *DNS01) {
 	dns.KeyFile = v.dnsSecret(key+"_key_file", raw.KeyFile, "the secret of the key, in base64")
 }
 
-// dnsBind checks the address and port of the responder. A wildcard address is refused, as an answer over UDP has to come from
+// dnsBind checks the address and port of the responder. A wildcard address is refused, because an answer over UDP has to come from
 // the address that was asked.
 func (v *validator) dnsBind(key string, value *string) string {
 	const example = `write an IP address of this machine and a port, as in "203.0.113.10:53" or "[2001:db8::10]:53"`

@@ -65,7 +65,7 @@ func firstCertificate(text []byte) (*x509.Certificate, error) {
 		}
 		leaf, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("holds a damaged certificate: %w; issue or copy it anew", err)
+			return nil, fmt.Errorf("holds a damaged certificate: %w; issue or copy it again", err)
 		}
 		return leaf, nil
 	}

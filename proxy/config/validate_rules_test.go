@@ -151,8 +151,8 @@ func TestAWildcardIsAllowedByTheFlagOrTheKey(t *testing.T) {
 		flag, ok bool
 	}{
 		{"neither refuses it", wildcard, false, false},
-		{"the flag alone allows it", wildcard, true, true},
-		{"the key alone allows it", "allow_wildcard_bind = true\n" + wildcard, false, true},
+		{"the flag by itself allows it", wildcard, true, true},
+		{"the key by itself allows it", "allow_wildcard_bind = true\n" + wildcard, false, true},
 		{"a key that says no does not take the flag back", "allow_wildcard_bind = false\n" + wildcard, true, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -48,7 +48,7 @@ const (
 	PhaseLinger          // the end of a body that is discarded
 	PhaseFirst           // the first request of a connection
 	PhaseTunnel          // bytes after a switch of protocols, in either direction
-	PhaseStreams         // HTTP/2 streams, each of which has a timer of its own
+	PhaseStreams         // HTTP/2 streams, each of which has its own timer
 	PhaseFlush           // the kernel sending what was written, after the connection's last byte
 	PhaseExpired         // the deadline has passed and Expire was called; Overdue is called at the next one
 	phaseMask      = 15

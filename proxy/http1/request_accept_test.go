@@ -31,7 +31,7 @@ var acceptedRequests = []struct {
 	{"a name of all that a token may hold", "GET / HTTP/1.1\nHost: a\n!#$%&'*+-.^_`|~09Az: 1\n\n", func(r *Request) {
 		r.Fields.Add("!#$%&'*+-.^_`|~09Az", "1")
 	}},
-	{"a method of its own", "VERSION-CONTROL / HTTP/1.1\nHost: a\n\n", func(r *Request) { r.Method = "VERSION-CONTROL" }},
+	{"an extension method", "VERSION-CONTROL / HTTP/1.1\nHost: a\n\n", func(r *Request) { r.Method = "VERSION-CONTROL" }},
 	{"empty lines before it", "\n\n\n\nGET / HTTP/1.1\nHost: a\n\n", func(*Request) {}},
 	{"HTTP/1.0 without Host, which ends its connection", "GET / HTTP/1.0\n\n", func(r *Request) {
 		r.Minor, r.Host, r.HasHost, r.KeepAlive = 0, "", false, false

@@ -14,14 +14,14 @@ var rejectedRequests = []struct {
 }{
 	{"a TLS hello", 400, "\x16\x03\x01\x02\x00\x01\x00"},
 	{"a line feed first", 400, "\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"},
-	{"a carriage return alone first", 400, "\rGET / HTTP/1.1\r\nHost: a\r\n\r\n"},
+	{"a lone carriage return first", 400, "\rGET / HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"too many empty lines before it", 400, "\r\n\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"a space first", 400, " GET / HTTP/1.1\r\nHost: a\r\n\r\n"},
 
 	{"no method", 400, "/ HTTP/1.1\r\nHost: a\r\n\r\n"},
-	{"a method that is no token", 400, "G@T / HTTP/1.1\r\nHost: a\r\n\r\n"},
+	{"a method that is not a token", 400, "G@T / HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"a method with a byte beyond ASCII", 400, "G\xc3\x89T / HTTP/1.1\r\nHost: a\r\n\r\n"},
-	{"a method that nobody has", 501, strings.Repeat("M", MaxMethodBytes+1) + " / HTTP/1.1\r\nHost: a\r\n\r\n"},
+	{"a method that nothing implements", 501, strings.Repeat("M", MaxMethodBytes+1) + " / HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"a tab after the method", 400, "GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"two spaces after the method", 400, "GET  / HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"two spaces after the target", 400, "GET /  HTTP/1.1\r\nHost: a\r\n\r\n"},

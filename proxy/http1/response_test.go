@@ -65,7 +65,7 @@ var rejectedResponses = []struct{ name, head string }{
 	{"a body without a head", "<html>\n</html>"},
 	{"HTTP/2", "HTTP/2.0 200 OK\r\n\r\n"},
 	{"HTTP/0.9", "HTTP/0.9 200 OK\r\n\r\n"},
-	{"a version alone", "HTTP/1.1\r\n\r\n"},
+	{"only a version", "HTTP/1.1\r\n\r\n"},
 	{"no status", "HTTP/1.1 \r\n\r\n"},
 	{"a status of two digits", "HTTP/1.1 20 OK\r\n\r\n"},
 	{"a status of four digits", "HTTP/1.1 2000 OK\r\n\r\n"},

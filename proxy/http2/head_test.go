@@ -145,7 +145,7 @@ func TestMalformedRequestsAreDistinguishedFromRefusedOnes(t *testing.T) {
 		{"an authority with a path", with(":authority", "a.test/x", request()), 400},
 		{"an authority with a line feed", with(":authority", "a.test\r\nX: y", request()), 400},
 		{"a host field with a line feed", without(":authority", request("host", "a.test/x")), 400},
-		{"a protocol that is no token", with(":method", "CONNECT", append([]string{":protocol", "a b"}, request()...)), 400},
+		{"a protocol that is not a token", with(":method", "CONNECT", append([]string{":protocol", "a b"}, request()...)), 400},
 		{"129 fields", request(strings.Split(strings.Repeat("a,b,", 128)+"a,b", ",")...), 431},
 		{"a list of over 64 KiB", request("a", long, "b", long), 431},
 	}

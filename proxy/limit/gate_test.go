@@ -217,7 +217,7 @@ func TestAWaitingRequestMakesOnlyRequestsBeyondAShareGiveWay(t *testing.T) {
 					case i == tt.want && (r.gaveWay.Load() == nil || *r.gaveWay.Load() != tt.cause):
 						t.Errorf("request %d: got the cause %+v, want %+v", i, r.gaveWay.Load(), tt.cause)
 					case i != tt.want && r.gaveWay.Load() != nil:
-						t.Errorf("request %d gave way for %+v, want it to go on", i, *r.gaveWay.Load())
+						t.Errorf("request %d gave way for %+v, want it to continue", i, *r.gaveWay.Load())
 					}
 				}
 				if tt.want >= 0 {
@@ -316,7 +316,7 @@ func TestAWaitEndsWhenDoneIsClosed(t *testing.T) {
 		ended := make(chan struct{})
 		close(ended)
 		if !g.Await(&r.pass, ended) {
-			t.Error("let through at the moment of the end: got refused, want through, because the place is counted")
+			t.Error("admitted at the moment of the end: got refused, want through, because the place is counted")
 		}
 		wantCounts(t, g, 1, 0)
 	})

@@ -171,7 +171,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("a header has %d bytes", n)
 		default:
 			if again, m, err := Parse(data[:n]); again != h || m != n || err != nil {
-				t.Fatalf("the header alone is %v, %d, %v", again, m, err)
+				t.Fatalf("the header by itself is %v, %d, %v", again, m, err)
 			}
 			if h.Source.IsValid() {
 				if again, _, err := Parse(AppendV2(nil, h)); again != h || err != nil {

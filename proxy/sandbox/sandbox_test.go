@@ -87,7 +87,7 @@ func attemptsIn(dir string) (attempts map[string]func() error, allowed []string)
 		"read the hosts":                 read("/etc/hosts"),
 		"list the descriptors":           func() error { _, err := os.ReadDir("/proc/self/fd"); return err },
 		"append to the log":              write(in("log/proxy.log"), os.O_WRONLY|os.O_APPEND|os.O_CREATE),
-		"make the log anew":              write(in("log/new.log"), os.O_WRONLY|os.O_APPEND|os.O_CREATE),
+		"create the log again":           write(in("log/new.log"), os.O_WRONLY|os.O_APPEND|os.O_CREATE),
 		"rewrite a certificate in the cache": func() error {
 			if err := write(in("acme/new"), os.O_WRONLY|os.O_TRUNC|os.O_CREATE)(); err != nil {
 				return err

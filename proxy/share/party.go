@@ -13,7 +13,7 @@ type Client struct {
 // Used returns the number of connections that the client's requests use.
 func (c *Client) Used() int { return int(c.used.Load()) }
 
-// Upstream counts one upstream's part of the connections. The zero value holds nothing and has no bound of its own.
+// Upstream counts one upstream's part of the connections. The zero value holds nothing and has no bound itself.
 type Upstream struct {
 	// Held returns the number of the upstream's connections that a client uses. It is called only if the upstream has a
 	// bound of its own, and must not call Slots.

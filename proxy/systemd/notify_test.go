@@ -157,7 +157,7 @@ func TestNotifierReadyFailsWhenNobodyListens(t *testing.T) {
 	dir := sockettest.Dir(t)
 	tests := []struct{ name, socket, want string }{
 		{"the socket is missing", filepath.Join(dir, "missing"), "no such file or directory"},
-		{"an abstract name nobody has", "@reverse-proxy-nobody", "connection refused"},
+		{"an abstract name without a listener", "@reverse-proxy-nobody", "connection refused"},
 		{"a relative path", "notify", "neither an absolute path nor an abstract name"},
 		{"another kind of address", "vsock:2:1234", "neither an absolute path nor an abstract name"},
 	}
@@ -200,7 +200,7 @@ func TestWatchdogInterval(t *testing.T) {
 		wantErr         string
 	}{
 		{"nothing was asked for", "", "", 0, ""},
-		{"a pid alone asks for nothing", "", own, 0, ""},
+		{"only a pid asks for nothing", "", own, 0, ""},
 		{"half a minute", "30000000", "", 30 * time.Second, ""},
 		{"half a minute from this process", "30000000", own, 30 * time.Second, ""},
 		{"half a minute from another process", "30000000", "1", 0, ""},

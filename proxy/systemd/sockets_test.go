@@ -42,7 +42,7 @@ func TestInheritedSocketsAreGivenToThePortsWithTheirAddresses(t *testing.T) {
 		// wrong holds parts of the error; empty for none.
 		wrong []string
 	}{
-		{"none are no mistake", nil, "", nil},
+		{"none is not a mistake", nil, "", nil},
 		{"all ports", []string{"127.0.0.1:443", "127.0.0.1:80", "[::1]:443", "127.0.0.1:9900"},
 			"listeners[0].https_port listeners[0].http_port listeners[1].https_port health_check_port", nil},
 		{"in another order, and without the health port", []string{"[::1]:443", "127.0.0.1:80", "127.0.0.1:443"},
@@ -61,7 +61,7 @@ func TestInheritedSocketsAreGivenToThePortsWithTheirAddresses(t *testing.T) {
 			[]string{"127.0.0.1:443 (b) was passed twice"}},
 		{"the name of another port", []string{"127.0.0.1:443 http-0", "127.0.0.1:80", "[::1]:443"}, "",
 			[]string{"127.0.0.1:443 (http-0) has the address of listeners[0].https_port"}},
-		{"the health port alone", []string{"127.0.0.1:9900"}, "", []string{"listeners[0].https_port 127.0.0.1:443 was not passed"}},
+		{"only the health port", []string{"127.0.0.1:9900"}, "", []string{"listeners[0].https_port 127.0.0.1:443 was not passed"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -43,7 +43,7 @@ func (s *Buffer) String() string {
 	return s.b.String()
 }
 
-// Lock makes whoever writes wait until Unlock. It is for tests of what happens meanwhile.
+// Lock blocks writers until Unlock. It is for tests of what happens meanwhile.
 func (s *Buffer) Lock() { s.mu.Lock() }
 
 // Unlock ends what Lock began.

@@ -13,7 +13,7 @@ func TestClippingCutsNoCharacterInTwo(t *testing.T) {
 		{"a character that just fits", "abcdefäh", "abcdefä"},
 		{"a character of two bytes", "abcdefgä", "abcdefg"},
 		{"a character of four bytes", "abcdef\U0001f600", "abcdef"},
-		{"bytes that are no text", strings.Repeat("\x80", 9), strings.Repeat("\x80", 8)},
+		{"bytes that are not text", strings.Repeat("\x80", 9), strings.Repeat("\x80", 8)},
 		{"a character that is torn", "abcdefg\xc3i", "abcdefg\xc3"},
 	} {
 		if got := Clip(c.text, 8); got != c.want {

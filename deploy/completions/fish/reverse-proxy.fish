@@ -51,7 +51,7 @@ complete -c reverse-proxy -n '__reverse_proxy_command ""' -a check -d 'check the
 complete -c reverse-proxy -n '__reverse_proxy_command ""' -a reload -d 'make the running proxy read its configuration again, and show what that changed'
 complete -c reverse-proxy -n '__reverse_proxy_command ""' -a status -d 'show what the running proxy is doing'
 complete -c reverse-proxy -n '__reverse_proxy_command ""' -a diff -d 'show what a reload of the configuration as it is now would change, and change nothing'
-complete -c reverse-proxy -n '__reverse_proxy_command ""' -a reopen -d 'make the running proxy open its log file anew, after logrotate has renamed it'
+complete -c reverse-proxy -n '__reverse_proxy_command ""' -a reopen -d 'make the running proxy open its log file again, after logrotate has renamed it'
 complete -c reverse-proxy -n '__reverse_proxy_command ""' -a maintenance -d 'answer a site\'s requests with 503 until off, or for the time of --for'
 complete -c reverse-proxy -n '__reverse_proxy_command ""' -a pause -d 'let a site\'s requests wait while its application restarts, until resume'
 complete -c reverse-proxy -n '__reverse_proxy_command ""' -a resume -d 'let the requests for a paused site go on'
