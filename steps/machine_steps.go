@@ -274,7 +274,13 @@ func (w *World) leafAt(address, host string) (string, error) {
 
 func (w *World) stopWhileOrdering(name string) error {
 	lock := filepath.Join(w.cacheDir(1), "acme_lock+"+name)
-	err := w.withinEvery(patience, time.Millisecond, func() error { _, err := os.Stat(lock); return err })
+	err := w.withinEvery(patience, time.Millisecond, func() error {
+		pid, err := os.ReadFile(lock)
+		if err == nil && len(pid) == 0 {
+			err = fmt.Errorf("%s has no process yet, and so is not locked yet", lock)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
