@@ -201,6 +201,70 @@ Feature: Upstreams that speak HTTP/2
       Then the client "alice" is answered 200
       And the answer is 200 "app"
 
+    # Most servers give the window of a connection back only as they read what it was used for.
+    @S-12.6 @S-18.7
+    Scenario Outline: While the <length> body of one client is not read, another one's is sent over <protocol><how>
+      Given clients speak <protocol>
+      And an upstream "app" that speaks only HTTP/2<how> and leaves some bodies unread
+      And the site "git.example.test" is served from the upstream "app"
+      And the settings:
+        | listeners[0].sites[0].upstream_protocol | "http2"    |
+        | listeners[0].sites[0].upstream_scheme   | "<scheme>" |
+      And the proxy is running
+      And the client "mallory" begins the request:
+        | url     | https://git.example.test/unread |
+        | method  | POST                            |
+        | bytes   | <bytes>                         |
+        | chunked | <chunked>                       |
+      And the upstream "app" has 1 connection open
+      When a client sends the request:
+        | url    | https://git.example.test/read |
+        | method | POST                          |
+        | bytes  | 300000                        |
+        | client | alice                         |
+      Then the answer is 200 "app"
+      And the answer came within 5000 ms
+      When a client sends the request:
+        | url    | https://git.example.test/ |
+        | client | alice                     |
+      Then the answer is 200 "app"
+      And the upstream "app" accepted 2 connections
+
+      Examples:
+        | length  | bytes  | chunked | protocol | how         | scheme |
+        | short   | 64000  | no      | HTTP/1.1 |             | http   |
+        | short   | 64000  | no      | HTTP/2   | , over TLS, | https  |
+        | long    | 500000 | no      | HTTP/1.1 | , over TLS, | https  |
+        | long    | 500000 | no      | HTTP/2   |             | http   |
+        | unknown | 500000 | yes     | HTTP/1.1 |             | http   |
+        | unknown | 500000 | yes     | HTTP/2   | , over TLS, | https  |
+
+    @S-12.6 @S-18.7
+    Scenario Outline: A body that one client has begun to send goes on while another one's is not read, over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that speaks only HTTP/2 and leaves some bodies unread
+      And the site "git.example.test" is served from the upstream "app"
+      And the setting "listeners[0].sites[0].upstream_protocol" is "http2"
+      And the proxy is running
+      And the client "alice" begins to upload to "https://git.example.test/read"
+      And the client "alice" uploads "one"
+      And the upstream "app" has 1 connection open
+      When the client "mallory" begins the request:
+        | url     | https://git.example.test/unread |
+        | method  | POST                            |
+        | bytes   | 500000                          |
+        | chunked | yes                             |
+      Then the upstream "app" has 2 connections open
+      When the client "alice" uploads "${x*300000}"
+      And the client "alice" ends its upload
+      Then the client "alice" is answered 200
+      And the answer is 200 "app"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
   Rule: What is not possible is named in the log
 
     @S-18.7

@@ -10,6 +10,7 @@ import (
 
 	"reverse-proxy/proxy/balance"
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/h2client"
 	"reverse-proxy/proxy/http2"
 )
 
@@ -144,7 +145,7 @@ var errCheckTimeout = fmt.Errorf("no answer to the check within health.timeout_s
 // ask sends the request of a check, and returns the status of the response.
 func (c *upstreamCheck) ask(ctx context.Context) (status int, err error) {
 	conn := &upstreamConn{longs: &c.to.pool.all.longs}
-	if err := c.to.dial(ctx, conn, nil, false); err != nil {
+	if err := c.to.dial(ctx, conn, nil, h2client.Body{}, false); err != nil {
 		return 0, err
 	}
 	defer func() { _ = conn.Close() }() // an error would concern no request

@@ -62,7 +62,7 @@ func (c *upstreamCall) dial(ctx context.Context, conn *upstreamConn, left time.D
 		ctx, cancel = context.WithTimeout(ctx, left/time.Duration(c.triesLeft+1))
 		defer cancel()
 	}
-	return c.to.dial(ctx, conn, c.request, c.needsOwnConn())
+	return c.to.dial(ctx, conn, c.request, c.bodyToShare(), c.needsOwnConn())
 }
 
 // acquire waits for a slot for one connection, until the context ends. The returned connection counts as in use. It

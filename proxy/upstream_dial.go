@@ -9,21 +9,22 @@ import (
 	"net/netip"
 
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/h2client"
 	"reverse-proxy/proxy/unixdial"
 )
 
 // errUpstreamHandshake is the error of a TLS handshake that did not end in time.
 var errUpstreamHandshake = fmt.Errorf("no end of the TLS handshake within upstream_connect_timeout_secs: %w", context.DeadlineExceeded)
 
-// dial opens a connection to the target within the context. Over HTTP/2 it opens a stream instead. If exclusive is set,
-// that stream is the only one on its connection.
-func (t *upstreamTarget) dial(ctx context.Context, upstream *upstreamConn, r *Request, exclusive bool) (err error) {
+// dial opens a connection to the target within the context. Over HTTP/2 it opens a stream instead, for a request with the
+// body. If exclusive is set, that stream is the only one on its connection.
+func (t *upstreamTarget) dial(ctx context.Context, upstream *upstreamConn, r *Request, body h2client.Body, exclusive bool) (err error) {
 	if set := t.pool.shared; set != nil {
 		upstream.shared = true
 		if exclusive {
 			upstream.stream, err = set.OpenAlone(ctx, t.dialShared)
 		} else {
-			upstream.stream, err = set.Open(ctx, t.dialShared)
+			upstream.stream, err = set.Open(ctx, body, t.dialShared)
 		}
 		return err
 	}

@@ -237,7 +237,9 @@ func (p *upstreamPool) idleLongest() (time.Time, bool) {
 func (p *upstreamPool) sweep(now time.Time) {
 	file := p.socketFile()
 	if p.shared != nil {
-		p.shared.Look(now, upstreamIdleTimeout, func(tag any) bool { return p.stays(tag.(leadsTo), file) })
+		idle, used := p.sizes()
+		most := max(1, idle+used) // a check has no permission
+		p.shared.Look(now, upstreamIdleTimeout, most, func(tag any) bool { return p.stays(tag.(leadsTo), file) })
 	}
 	p.remove(func(conn *upstreamConn) bool {
 		return now.Sub(conn.idleSince) > upstreamIdleTimeout || !conn.fit() || !conn.shared && !p.stays(conn.leadsTo, file)

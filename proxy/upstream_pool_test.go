@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/h2client"
 	"reverse-proxy/proxy/share"
 )
 
@@ -161,7 +162,7 @@ func TestConnectionsToASocketThatWasReplacedAreClosed(t *testing.T) {
 	target := u.target(siteTo("a", "unix:"+path, "http"), 0)
 	dial := func() *upstreamConn {
 		conn := new(upstreamConn)
-		if err := target.dial(t.Context(), conn, new(Request), false); err != nil {
+		if err := target.dial(t.Context(), conn, new(Request), h2client.Body{}, false); err != nil {
 			t.Fatal(err)
 		}
 		giveIdle(target.pool, conn)

@@ -52,13 +52,27 @@ func (p *upstreamPool) ready(conn *upstreamConn, c *upstreamCall) bool {
 	case c.needsOwnConn():
 		return false
 	}
-	conn.stream = p.shared.TryOpen()
+	conn.stream = p.shared.TryOpen(c.bodyToShare())
 	return conn.stream != nil
 }
 
 // needsOwnConn reports whether the request must not share its connection, because the upstream might end the connection
 // over it.
 func (c *upstreamCall) needsOwnConn() bool { return c.to.isShared() && c.Bytes() > h2client.LargeHead }
+
+// bodyToShare describes the body for the choice of a shared connection. The bodies of one client hold up only its own.
+func (c *upstreamCall) bodyToShare() h2client.Body {
+	if !c.to.isShared() {
+		return h2client.Body{}
+	}
+	if c.out == nil { // else it was composed for a connection that has failed
+		c.body.settleLength(c.request)
+	}
+	if c.body.source == nil {
+		return h2client.Body{}
+	}
+	return h2client.Body{Owner: c.to.pool.all.clientOf(c), Length: c.request.ContentLength}
+}
 
 // mayShare returns why a request cannot go over a shared connection, or nil.
 func (c *upstreamCall) mayShare() error {

@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -23,7 +24,7 @@ func (w *World) refusingH2Upstream(name, how string) error {
 	if refuse == nil {
 		return fmt.Errorf("%q is not a way to refuse a request", how)
 	}
-	return w.scriptedH2Upstream(name, func(_ *upstream, framer *http2.Framer) {
+	return w.scriptedH2Upstream(name, nil, func(_ *upstream, framer *http2.Framer) {
 		for {
 			frame, err := framer.ReadFrame()
 			if err != nil {
@@ -38,11 +39,15 @@ func (w *World) refusingH2Upstream(name, how string) error {
 	})
 }
 
-// scriptedH2Upstream is an upstream of HTTP/2 whose connections serve has when both sides have sent their first frames.
-func (w *World) scriptedH2Upstream(name string, serve func(up *upstream, framer *http2.Framer)) error {
+// scriptedH2Upstream is an upstream of HTTP/2, over TLS if there is a configuration, whose connections serve has when both sides
+// have sent their first frames.
+func (w *World) scriptedH2Upstream(name string, config *tls.Config, serve func(up *upstream, framer *http2.Framer)) error {
 	up, err := w.listenH2(name)
 	if err != nil {
 		return err
+	}
+	if config != nil {
+		up.listener = tls.NewListener(up.listener, config)
 	}
 	up.served.Go(func() {
 		for {

@@ -11,7 +11,7 @@ import (
 // countingH2Upstream is an upstream of HTTP/2 that ends a connection on which it gets more than so many resets, as many servers do
 // since CVE-2023-44487.
 func (w *World) countingH2Upstream(name string, resets int) error {
-	return w.scriptedH2Upstream(name, func(up *upstream, framer *http2.Framer) { up.countResets(framer, resets) })
+	return w.scriptedH2Upstream(name, nil, func(up *upstream, framer *http2.Framer) { up.countResets(framer, resets) })
 }
 
 // countResets serves one connection until it ends or has too many resets.

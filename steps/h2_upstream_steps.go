@@ -17,6 +17,8 @@ func (w *World) h2UpstreamSteps() []step {
 		{`an upstream {string} that speaks only HTTP/2, with {int} streams on a connection`, w.narrowH2Upstream, "That is its SETTINGS_MAX_CONCURRENT_STREAMS."},
 		{`an upstream {string} that speaks only HTTP/2, over TLS`, w.h2TLSUpstream, "With a certificate for its address, from the CA that the daemon trusts."},
 		{`an upstream {string} that speaks only HTTP/2 and refuses each request with {string}`, w.refusingH2Upstream, "`GOAWAY`, which says that it has not acted on the request, or the error code of the RST_STREAM: `REFUSED_STREAM`, `INTERNAL_ERROR`."},
+		{`an upstream {string} that speaks only HTTP/2 and leaves some bodies unread`, w.unreadH2Upstream, "Those below `/unread`, which it does not answer either. It answers the others with 200 and its name when it has read them, and gives back windows of 65,535 bytes as it reads."},
+		{`an upstream {string} that speaks only HTTP/2, over TLS, and leaves some bodies unread`, w.unreadH2TLSUpstream, "The same."},
 		{`an upstream {string} that speaks only HTTP/2 and ends a connection after {int} resets`, w.countingH2Upstream, "With ENHANCE_YOUR_CALM, as many servers do. Answers 200 with its name, below `/wait` never, below `/later` when it is released."},
 	}
 }
@@ -75,15 +77,11 @@ func (w *World) narrowH2Upstream(name string, streams int) error {
 }
 
 func (w *World) h2TLSUpstream(name string) error {
-	address, err := w.upstreamAddress(name)
+	config, err := w.h2TLSConfig(name)
 	if err != nil {
 		return err
 	}
-	cert, err := w.suite.ca.pair(hostOnly(address))
-	if err != nil {
-		return err
-	}
-	return w.startH2(name, &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2"}}, 0)
+	return w.startH2(name, config, 0)
 }
 
 // listenH2 listens at the upstream's address.

@@ -51,7 +51,7 @@ func TestABodyWaitsForBothWindows(t *testing.T) {
 	c, s := connect(t, xhttp2.Setting{ID: xhttp2.SettingInitialWindowSize, Val: 3})
 	s.await(xhttp2.FrameSettings)
 	waitFor(t, "the acknowledgement", func() bool { return s.await(xhttp2.FrameSettings).text == "ack" })
-	stream := c.Open()
+	stream := streamOf(c)
 	defer stream.Close()
 	if err := stream.Begin(head{"POST", "/"}, false, false); err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func TestGoAwayFailsOnlyUnprocessedRequests(t *testing.T) {
 	if _, err := second.ReadHead(); !errors.As(err, &failed) || !failed.Unprocessed {
 		t.Errorf("got %v, want an error of a request that may be sent again", err)
 	}
-	if c.Usable() || c.Open() != nil {
+	if c.Usable() || streamOf(c) != nil {
 		t.Error("the connection takes new streams")
 	}
 	s.respond(1, false, ":status", "200")
@@ -186,17 +186,17 @@ func TestTheServersLimitOfStreamsIsRespected(t *testing.T) {
 	waitFor(t, "the acknowledgement", func() bool { return s.await(xhttp2.FrameSettings).text == "ack" })
 	<-c.greeting
 	first, second := begin(t, c, "/1"), begin(t, c, "/2")
-	if c.Open() != nil {
+	if streamOf(c) != nil {
 		t.Fatal("got a third stream")
 	}
 	_ = s.WriteSettings(xhttp2.Setting{ID: xhttp2.SettingMaxConcurrentStreams, Val: 1})
 	waitFor(t, "the acknowledgement", func() bool { return s.await(xhttp2.FrameSettings).text == "ack" })
 	first.Close()
-	if c.Open() != nil {
+	if streamOf(c) != nil {
 		t.Error("got a stream while as many are open as the lowered limit allows")
 	}
 	second.Close()
-	if stream := c.Open(); stream == nil {
+	if stream := streamOf(c); stream == nil {
 		t.Error("got no stream, want one")
 	} else {
 		stream.Close()
@@ -206,7 +206,7 @@ func TestTheServersLimitOfStreamsIsRespected(t *testing.T) {
 func TestAnInterruptEndsBothWaits(t *testing.T) {
 	leaks(t)
 	c, _ := connect(t)
-	stream := c.Open()
+	stream := streamOf(c)
 	if err := stream.Begin(head{"POST", "/"}, false, false); err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestASilentServerIsAvoidedUntilItSendsAgain(t *testing.T) {
 	c.Look(now)
 	s.await(xhttp2.FramePing)
 	c.Look(now.Add(patience + time.Second))
-	if c.Open() != nil {
+	if streamOf(c) != nil {
 		t.Fatal("got a stream to a server that is silent")
 	}
 	s.respond(1, true, ":status", "200")
@@ -251,7 +251,7 @@ func TestASilentServerIsAvoidedUntilItSendsAgain(t *testing.T) {
 		t.Errorf("got %v, %v; want the late answer", head, err)
 	}
 	stream.Close()
-	if stream = c.Open(); stream == nil {
+	if stream = streamOf(c); stream == nil {
 		t.Fatal("got no stream, want one")
 	}
 	stream.Close()

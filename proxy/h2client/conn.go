@@ -29,8 +29,11 @@ type Conn struct {
 	limits  http2.Limits
 	greeted bool
 	encoder *http2.HeadEncoder
-	// window is how many bytes of data the server accepts, over all streams.
-	window int64
+	// window is how many bytes of data the server accepts, over all streams, and largest is the most that it ever was.
+	window, largest int64
+	// unread is the sum of the streams' unread bytes. uploads holds the streams whose bodies were not sent completely.
+	unread  int64
+	uploads []*Stream
 	// received counts the bytes of data since the connection's window was last restored.
 	received int
 	// out waits to be written, and spare is the buffer that is not in use. answers counts the bytes in out that answer
@@ -70,7 +73,7 @@ func New(conn net.Conn) *Conn {
 	c := &Conn{
 		net: conn, closed: make(chan struct{}), greeting: make(chan struct{}), wake: make(chan struct{}, 1),
 		streams: map[uint32]*Stream{}, blocked: map[*Stream]struct{}{}, next: 1, handed: 1, limits: http2.DefaultLimits(),
-		encoder: http2.NewRequestEncoder(), window: http2.InitialWindow, junk: junkFrames, abandoned: abandoned{resets: resetsAtOnce}, lastFrame: now, idleSince: now,
+		encoder: http2.NewRequestEncoder(), window: http2.InitialWindow, largest: http2.InitialWindow, junk: junkFrames, abandoned: abandoned{resets: resetsAtOnce}, lastFrame: now, idleSince: now,
 	}
 	c.out = append(c.out, http2.Preface...)
 	c.out = http2.AppendSettings(c.out,
@@ -89,25 +92,30 @@ func New(conn net.Conn) *Conn {
 	return c
 }
 
-// Open opens a stream, or returns nil if the connection accepts no more of them.
-func (c *Conn) Open() *Stream {
+// Open opens a stream for a request with the body, or returns nil if the connection accepts no more of them. crowded reports
+// whether it accepts one without a body.
+func (c *Conn) Open(body Body) (s *Stream, crowded bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.greeted && c.open > 0 { // the server's limit is not known yet
-		return nil
+		return nil, false
 	}
 	if c.err != nil || c.draining || c.silent || c.open >= min(MaxStreams, int(min(c.limits.Streams, MaxStreams))) || c.next > 1<<31-3 || len(c.out) > 4*maxQueued {
-		return nil
+		return nil, false
+	}
+	if !c.hasRoom(body) {
+		return nil, true
 	}
 	c.open++
-	s := streams.Get().(*Stream)
+	s = streams.Get().(*Stream)
 	s.reset(c)
-	return s
+	c.begins(s, body)
+	return s, false
 }
 
 // openLast opens a stream and ends the connection with it. It returns nil if the connection accepts no stream.
 func (c *Conn) openLast() *Stream {
-	s := c.Open()
+	s, _ := c.Open(Body{}) // no other stream uses the connection, so the length of the body does not matter
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last = true

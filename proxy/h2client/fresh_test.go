@@ -40,7 +40,7 @@ func TestAConnectionThatNeverAnsweredReportsThatOnce(t *testing.T) {
 func TestAConnectionThatEndsBeforeItsFirstStreamBeginsReportsThatToTheStream(t *testing.T) {
 	leaks(t)
 	c, s := connectSilently(t)
-	stream := c.Open()
+	stream := streamOf(c)
 	_ = s.Close()
 	<-c.Ended()
 	if err := stream.Begin(head{"GET", "/"}, true, false); !freshOf(t, err) {

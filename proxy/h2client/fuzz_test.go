@@ -57,7 +57,7 @@ func FuzzAServerOfRandomFrames(f *testing.F) {
 		greet(true) // for three streams before the first frame
 		var all sync.WaitGroup
 		for _, path := range []string{"/1", "/2", "/3"} {
-			s := c.Open()
+			s := streamOf(c)
 			if s == nil {
 				t.Fatal("no stream")
 			}

@@ -65,7 +65,7 @@ func TestManyRequestsOnOneConnectionAreNotMixedUp(t *testing.T) {
 
 // identify sends one request, with a body of the given length, and checks its response.
 func identify(c *Conn, path string, length int) error {
-	s := c.Open()
+	s := streamOf(c)
 	if s == nil {
 		return fmt.Errorf("no stream: %v", c.Err())
 	}
@@ -146,7 +146,7 @@ func TestARequestAllocatesNothingInSteadyState(t *testing.T) {
 	defer func() { c.Close(); _ = theirs.Close(); serving.Wait() }()
 	var request Head = head{"GET", "/"}
 	send := func() {
-		s := c.Open()
+		s := streamOf(c)
 		if err := s.Begin(request, true, false); err != nil {
 			t.Fatal(err)
 		}

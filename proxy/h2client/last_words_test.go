@@ -92,7 +92,7 @@ func TestTheLastFramesOfAServerThatClosesAreRead(t *testing.T) {
 			}
 			c = New(gone)
 			t.Cleanup(c.Close)
-			s := c.Open()
+			s := streamOf(c)
 			if err := s.Begin(head{"POST", "/"}, true, false); err != nil {
 				t.Fatal(err)
 			}

@@ -27,7 +27,7 @@ func TestManyCancelledRequestsDoNotEndOthers(t *testing.T) {
 	for range resetsAtOnce {
 		s.await(xhttp2.FrameRSTStream)
 	}
-	if stream := c.Open(); stream != nil {
+	if stream := streamOf(c); stream != nil {
 		t.Error("got a stream on a connection that has had many resets, want none")
 	}
 
@@ -131,7 +131,7 @@ func (c *Conn) isGreeted() bool {
 func TestTrailersOverTheBoundOfTheServerAreNotSent(t *testing.T) {
 	c, s := connect(t, xhttp2.Setting{ID: xhttp2.SettingMaxHeaderListSize, Val: 1000})
 	waitFor(t, "SETTINGS", func() bool { return c.isGreeted() })
-	stream := c.Open()
+	stream := streamOf(c)
 	if err := stream.Begin(head{"POST", "/"}, false, false); err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,8 @@ func TestALargeHeadHasItsOwnConnection(t *testing.T) {
 		}
 		return stream
 	}
-	shared, alone := open(set.Open), open(set.OpenAlone)
+	shared := open(func(ctx context.Context, dial Dial) (*Stream, error) { return set.Open(ctx, Body{}, dial) })
+	alone := open(set.OpenAlone)
 	if shared.conn == alone.conn || set.Conns() != 1 {
 		t.Errorf("got the same connection: %v; got %d connections for others, want 1", shared.conn == alone.conn, set.Conns())
 	}
@@ -185,7 +186,7 @@ func TestALargeHeadHasItsOwnConnection(t *testing.T) {
 func TestAcknowledgingEachByteIsNotAFlood(t *testing.T) {
 	c, s := connect(t)
 	waitFor(t, "SETTINGS", func() bool { return c.isGreeted() })
-	stream := c.Open()
+	stream := streamOf(c)
 	if err := stream.Begin(head{"POST", "/"}, false, false); err != nil {
 		t.Fatal(err)
 	}

@@ -264,6 +264,7 @@ func (r *reader) windowUpdate(h http2.Header, p []byte) *http2.Error {
 		if c.window += int64(increment); c.window > http2.MaxWindow {
 			return &http2.Error{Code: http2.FlowControlError, Reason: "the connection's window is over 2^31-1"}
 		}
+		c.largest = max(c.largest, c.window)
 		c.unblock()
 		return r.wasted()
 	}
@@ -274,7 +275,7 @@ func (r *reader) windowUpdate(h http2.Header, p []byte) *http2.Error {
 	case s == nil:
 		return r.wasted()
 	}
-	if s.window += int64(increment); s.window > http2.MaxWindow {
+	if c.acknowledged(s, int64(increment)); s.window > http2.MaxWindow {
 		return &http2.Error{Stream: h.Stream, Code: http2.FlowControlError, Reason: "the stream's window is over 2^31-1"}
 	}
 	signal(s.writable)

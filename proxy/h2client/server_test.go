@@ -148,7 +148,7 @@ func (s *server) respond(stream uint32, end bool, pairs ...string) {
 // begin opens a stream and sends a GET on it.
 func begin(t *testing.T, c *Conn, path string) *Stream {
 	t.Helper()
-	stream := c.Open()
+	stream := streamOf(c)
 	if stream == nil {
 		t.Fatalf("%s: no stream: %v", path, c.Err())
 	}
@@ -180,4 +180,10 @@ func waitFor(t *testing.T, what string, condition func() bool) {
 			t.Fatalf("waited in vain for %s", what)
 		}
 	}
+}
+
+// streamOf opens a stream for a request without a body; nil if the connection takes none.
+func streamOf(c *Conn) *Stream {
+	stream, _ := c.Open(Body{})
+	return stream
 }

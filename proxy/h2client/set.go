@@ -12,19 +12,20 @@ import (
 // Set holds the connections to one server. It opens a stream on the oldest connection that has room, so that
 // connections which are not needed at a quiet time become idle.
 type Set struct {
-	mu      sync.Mutex
-	conns   []entry
-	dialing *dialing
+	mu    sync.Mutex
+	conns []entry
+	// dialing holds the dials in progress by owner, as in entry.
+	dialing map[any]*dialing
 	closed  bool
 }
 
 // Dial connects to the server. tag identifies where the connection leads.
 type Dial func(ctx context.Context) (conn net.Conn, tag any, err error)
 
-// entry is a connection with its tag.
+// entry is a connection with its tag. owner is whose bodies it was dialed for, or nil if it was dialed for any requests.
 type entry struct {
 	*Conn
-	tag any
+	tag, owner any
 }
 
 // dialing is the dial in progress. err is set when done is closed.
@@ -33,33 +34,42 @@ type dialing struct {
 	err  error
 }
 
-// TryOpen opens a stream on an existing connection. It returns nil if none has room.
-func (s *Set) TryOpen() *Stream {
+// TryOpen opens a stream for a request with the body on an existing connection. It returns nil if none has room.
+func (s *Set) TryOpen(body Body) *Stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.open()
+	stream, _ := s.open(body)
+	return stream
 }
 
-// open is TryOpen for a caller that holds mu.
-func (s *Set) open() *Stream {
+// open is TryOpen for a caller that holds mu. crowded reports whether a request without a body would get a stream.
+func (s *Set) open(body Body) (_ *Stream, crowded bool) {
 	for _, c := range s.conns {
-		if stream := c.Open(); stream != nil {
-			return stream
+		stream, noRoom := c.Open(body)
+		if stream != nil {
+			return stream, false
 		}
+		crowded = crowded || noRoom
 	}
-	return nil
+	return nil, crowded
 }
 
-// Open opens a stream, on a new connection if none has room. One connection is dialed at a time, and all callers that
-// wait for it share it.
-func (s *Set) Open(ctx context.Context, dial Dial) (*Stream, error) {
+// Open opens a stream for a request with the body, on a new connection if none has room. One connection is dialed at a time,
+// and all callers that wait for it share it. If only the window lacks room, the dials of different owners are
+// independent: an owner with many bodies does not delay another one.
+func (s *Set) Open(ctx context.Context, body Body, dial Dial) (*Stream, error) {
 	for {
 		s.mu.Lock()
-		if stream := s.open(); stream != nil {
+		stream, crowded := s.open(body)
+		if stream != nil {
 			s.mu.Unlock()
 			return stream, nil
 		}
-		if greeting := s.greeting(); greeting != nil {
+		var owner any
+		if crowded {
+			owner = body.Owner
+		}
+		if greeting := s.greeting(owner); greeting != nil {
 			s.mu.Unlock()
 			select {
 			case <-greeting:
@@ -68,7 +78,7 @@ func (s *Set) Open(ctx context.Context, dial Dial) (*Stream, error) {
 				return nil, ctx.Err()
 			}
 		}
-		if d := s.dialing; d != nil {
+		if d := s.dialing[owner]; d != nil {
 			s.mu.Unlock()
 			select {
 			case <-d.done:
@@ -81,9 +91,12 @@ func (s *Set) Open(ctx context.Context, dial Dial) (*Stream, error) {
 			continue
 		}
 		d := &dialing{done: make(chan struct{})}
-		s.dialing = d
+		if s.dialing == nil {
+			s.dialing = map[any]*dialing{}
+		}
+		s.dialing[owner] = d
 		s.mu.Unlock()
-		stream, err := s.dial(ctx, dial, d)
+		stream, err := s.dial(ctx, body, owner, dial, d)
 		if stream != nil || err != nil {
 			return stream, err
 		}
@@ -100,10 +113,10 @@ func (s *Set) OpenAlone(ctx context.Context, dial Dial) (*Stream, error) {
 }
 
 // dial adds a connection and opens its first stream.
-func (s *Set) dial(ctx context.Context, dial Dial, d *dialing) (stream *Stream, err error) {
+func (s *Set) dial(ctx context.Context, body Body, owner any, dial Dial, d *dialing) (stream *Stream, err error) {
 	defer func() {
 		s.mu.Lock()
-		s.dialing = nil
+		delete(s.dialing, owner)
 		s.mu.Unlock()
 		d.err = err
 		close(d.done)
@@ -118,14 +131,18 @@ func (s *Set) dial(ctx context.Context, dial Dial, d *dialing) (stream *Stream, 
 	if s.closed { // a request that began before the set was closed must not be lost
 		return c.openLast(), nil
 	}
-	s.conns = append(s.conns, entry{c, tag})
-	return c.Open(), nil
+	s.conns = append(s.conns, entry{c, tag, owner})
+	stream, _ = c.Open(body)
+	return stream, nil
 }
 
-// greeting returns the greeting channel of the first connection that still waits for its server's SETTINGS, or nil. The
-// caller holds mu.
-func (s *Set) greeting() <-chan struct{} {
+// greeting returns the greeting channel of the owner's first connection that still waits for its server's SETTINGS, or nil. If
+// owner is nil, it considers all connections. The caller holds mu.
+func (s *Set) greeting(owner any) <-chan struct{} {
 	for _, c := range s.conns {
+		if owner != nil && c.owner != owner {
+			continue
+		}
 		select {
 		case <-c.greeting:
 		default:
@@ -136,17 +153,21 @@ func (s *Set) greeting() <-chan struct{} {
 }
 
 // Look must be called about once a second. It drains the connections for whose tag stay returns false and those that
-// have been idle for too long, and forgets those that have ended.
-func (s *Set) Look(now time.Time, idle time.Duration, stay func(tag any) bool) {
+// have been idle for too long or have no room for a body, and forgets those that have ended. While there are more than
+// most connections, it also drains idle ones, the newest first.
+func (s *Set) Look(now time.Time, idle time.Duration, most int, stay func(tag any) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.conns = slices.DeleteFunc(s.conns, func(c entry) bool {
+	surplus := len(s.conns) - most
+	for _, c := range slices.Backward(s.conns) {
 		c.Look(now)
-		if since, isIdle := c.Idle(); isIdle && now.Sub(since) > idle || !stay(c.tag) {
+		since, isIdle := c.Idle()
+		if isIdle && (surplus > 0 || now.Sub(since) > idle || c.roomless(now)) || !stay(c.tag) {
 			c.Drain()
+			surplus--
 		}
-		return c.Err() != nil
-	})
+	}
+	s.conns = slices.DeleteFunc(s.conns, func(c entry) bool { return c.Err() != nil })
 }
 
 // Close drains all connections. A stream that is opened later gets its own connection.

@@ -22,7 +22,7 @@ func setTo(t *testing.T, address string) (*Set, Dial) {
 	t.Cleanup(func() {
 		s.Close()
 		waitFor(t, "the connections to end", func() bool {
-			s.Look(time.Now(), time.Minute, func(any) bool { return true })
+			s.Look(time.Now(), time.Minute, 100, func(any) bool { return true })
 			return s.Conns() == 0
 		})
 	})
@@ -36,7 +36,7 @@ func TestASetSharesConnectionsAndDialsWhenAllAreFull(t *testing.T) {
 	opened := make(chan *Stream, MaxStreams+10)
 	for range MaxStreams + 10 {
 		all.Go(func() {
-			stream, err := s.Open(t.Context(), dial)
+			stream, err := s.Open(t.Context(), Body{}, dial)
 			if err != nil {
 				t.Error(err)
 				return
@@ -52,7 +52,7 @@ func TestASetSharesConnectionsAndDialsWhenAllAreFull(t *testing.T) {
 	for stream := range opened {
 		stream.Close()
 	}
-	if stream := s.TryOpen(); stream == nil || s.Conns() != 2 {
+	if stream := s.TryOpen(Body{}); stream == nil || s.Conns() != 2 {
 		t.Errorf("got %v on %d connections, want a stream on one of two", stream, s.Conns())
 	} else {
 		stream.Close()
@@ -62,29 +62,29 @@ func TestASetSharesConnectionsAndDialsWhenAllAreFull(t *testing.T) {
 func TestAConnectionToAnOldAddressIsDrained(t *testing.T) {
 	leaks(t)
 	s, dial := setTo(t, identityServer(t))
-	stream, err := s.Open(t.Context(), dial)
+	stream, err := s.Open(t.Context(), Body{}, dial)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Look(time.Now(), time.Minute, func(tag any) bool { return tag != 1 })
+	s.Look(time.Now(), time.Minute, 100, func(tag any) bool { return tag != 1 })
 	if err := identifySet(s, dial, "/new"); err != nil {
 		t.Error(err)
 	}
 	stream.Close()
 	waitFor(t, "the old connection to end", func() bool {
-		s.Look(time.Now(), time.Minute, func(tag any) bool { return tag != 1 })
+		s.Look(time.Now(), time.Minute, 100, func(tag any) bool { return tag != 1 })
 		return s.Conns() == 1
 	})
-	s.Look(time.Now().Add(time.Hour), time.Minute, func(any) bool { return true })
+	s.Look(time.Now().Add(time.Hour), time.Minute, 100, func(any) bool { return true })
 	waitFor(t, "the idle connection to end", func() bool {
-		s.Look(time.Now(), time.Minute, func(any) bool { return true })
+		s.Look(time.Now(), time.Minute, 100, func(any) bool { return true })
 		return s.Conns() == 0
 	})
 }
 
 // identifySet sends a request on a connection of the set.
 func identifySet(s *Set, dial Dial, path string) error {
-	stream, err := s.Open(context.Background(), dial)
+	stream, err := s.Open(context.Background(), Body{}, dial)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func TestAFailedDialFailsAllThatWaitForIt(t *testing.T) {
 	}
 	results := make(chan error, 3)
 	open := func() {
-		_, err := s.Open(context.Background(), dial)
+		_, err := s.Open(context.Background(), Body{}, dial)
 		results <- err
 	}
 	go open()
@@ -114,7 +114,7 @@ func TestAFailedDialFailsAllThatWaitForIt(t *testing.T) {
 	go open()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := s.Open(ctx, dial); err != context.Canceled {
+	if _, err := s.Open(ctx, Body{}, dial); err != context.Canceled {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 	close(goOn)
@@ -130,7 +130,7 @@ func TestAFailedDialFailsAllThatWaitForIt(t *testing.T) {
 func TestAClosedSetServesEarlierRequests(t *testing.T) {
 	leaks(t)
 	s, dial := setTo(t, identityServer(t))
-	opened, err := s.Open(t.Context(), dial)
+	opened, err := s.Open(t.Context(), Body{}, dial)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ type Stream struct {
 	id uint32
 	// window is how many bytes the server accepts.
 	window int64
+	body   upload
 	// sent reports whether the whole request has been sent, stopped whether the server wants no more of it, and
 	// writeEnded whether EndWrites was called.
 	sent, stopped, writeEnded bool
@@ -275,6 +276,7 @@ func (s *Stream) Finish() {
 		}
 	}
 	delete(c.blocked, s)
+	c.forgets(s)
 	if c.open--; c.open == 0 {
 		c.idleSince = time.Now()
 	}

@@ -116,7 +116,9 @@ func (s *Stream) Begin(head Head, end, noBody bool) error {
 	s.id = c.next
 	c.next += 2
 	s.window = c.limits.InitialWindow
-	s.noBody, s.sent = noBody, end
+	if s.noBody, s.sent = noBody, end; end {
+		c.uploaded(s)
+	}
 	c.streams[s.id] = s
 	at := len(c.out)
 	c.out = append(c.out, make([]byte, http2.HeaderBytes)...)
@@ -166,6 +168,7 @@ func (s *Stream) tryWrite(p []byte, end bool) (rest []byte, err error) {
 			return nil, nil
 		case len(p) == 0:
 			s.sent = true
+			c.uploaded(s)
 			c.out = http2.AppendData(c.out, s.id, nil, true)
 			c.poke()
 			return nil, nil
@@ -177,12 +180,14 @@ func (s *Stream) tryWrite(p []byte, end bool) (rest []byte, err error) {
 		}
 		last := end && n == len(p)
 		c.out = http2.AppendData(c.out, s.id, p[:n], last)
-		s.window -= int64(n)
-		c.window -= int64(n)
+		c.sends(s, int64(n))
 		c.junk = min(junkFrames, c.junk+paidFrames+n/paidUpdate) // allows the frames that acknowledge the data
 		c.poke()
 		if p = p[n:]; len(p) == 0 {
-			s.sent = s.sent || last
+			if last {
+				s.sent = true
+				c.uploaded(s)
+			}
 			return nil, nil
 		}
 	}
@@ -217,6 +222,7 @@ func (s *Stream) End(trailers Trailers) error {
 	c.out = trailers.AppendTrailers(c.encoder, c.out)
 	c.out = http2.FinishHeaders(c.out, at, s.id, true, min(c.limits.MaxFrame, http2.MaxFrameBytes))
 	s.sent = true
+	c.uploaded(s)
 	c.poke()
 	return nil
 }
