@@ -77,6 +77,23 @@ Feature: Memory
         | 1024  | large    | 4           | 250      | a few bytes                                            |
         | 1250  | endless  | 5           | 250      | a WebSocket                                            |
 
+    # The requests of all connections arrive before the proxy has answered the first.
+    @S-12.8 @S-12.6
+    Scenario Outline: 250 requests on each of 240 connections at once, to the upstream "<upstream>" with max_connections = <bound>
+      Given the setting "max_connections" is <bound>
+      And the proxy will be started from a release build
+      And the proxy is running
+      And the client "alice" is answered 200 by "https://small.example.test/" over 7 new connections, most of them within a second
+      And the memory of the proxy is remembered
+      When the client "mallory", which opens no window, makes 240 HTTP/2 connections to "https://<upstream>.example.test", with 250 requests each of "a few bytes", all at once
+      Then the client "alice" is answered 200 by "https://small.example.test/" over 7 new connections, most of them within a second
+      And the memory of the proxy has grown by at most 64 MiB
+
+      Examples:
+        | bound | upstream |
+        | 256   | small    |
+        | 1024  | stuck    |
+
     @S-12.8
     Scenario: With twice the connections, 1 MiB costs at most twice as much
       Given the setting "max_connections" is 2048

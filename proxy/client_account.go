@@ -63,6 +63,17 @@ func (account *clientAccount) crowd() {
 	}
 }
 
+// intake returns what bounds the client's streams, or nil if it takes no turns.
+func (account *clientAccount) intake() *intake {
+	if account == nil {
+		return nil
+	}
+	if all := account.turns.Load(); all != nil {
+		return &all.intake
+	}
+	return nil
+}
+
 // close counts the end of a connection, and forgets a client that has nothing left.
 func (a accounts) close(account *clientAccount) {
 	account.conns--

@@ -41,6 +41,8 @@ type h2Conn struct {
 	// are complete. starting changes under mu.
 	starting []*h2Stream
 	budgets  [h2Kinds]budget
+	// intake has room for the streams that the goroutine begins while it parses; nil at other times.
+	intake *intake
 
 	// mu guards the following fields. It is taken after an exchange's lock, and no exchange's lock is taken under it.
 	mu      sync.Mutex
@@ -101,7 +103,7 @@ func (h *h2Conn) serve(resumed bool) (dormant bool) {
 func (h *h2Conn) readContained(resumed bool) (err error) {
 	defer func() {
 		if err != readiness.ErrDormant { // when dormant it has no turn, and another goroutine may have taken one
-			h.client.turn.give()
+			h.endTurn()
 		}
 	}()
 	defer contain(h.server.log, h.client.peerText, func() {

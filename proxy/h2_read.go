@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"io"
 	"time"
 
@@ -34,7 +35,7 @@ func (h *h2Conn) readFrames() error {
 		h.takeTurn()
 		err := h.frames()
 		h.begin()
-		h.client.turn.give()
+		h.endTurn()
 		if err != nil {
 			return err
 		}
@@ -48,21 +49,45 @@ func (h *h2Conn) readFrames() error {
 	}
 }
 
-// takeTurn waits for a turn to parse the input. Until then the connection does not count as idle: the input may contain
-// a request, which would be lost with the connection.
+// takeTurn waits for room for the streams that the input may begin, and for a turn to parse it. Until then the connection
+// does not count as idle: the input may contain a request, which would be lost with the connection.
 func (h *h2Conn) takeTurn() {
 	c := h.client
-	all := c.turn.try(c.account)
-	if all == nil {
-		return
+	if h.intake = c.account.intake(); h.intake != nil && !h.intake.try() {
+		h.awaitTurn(h.intake.await)
 	}
+	if all := c.turn.try(c.account); all != nil {
+		h.awaitTurn(func() { c.turn.await(all) })
+	}
+}
+
+// awaitTurn calls wait, which waits until the input may be parsed. Until then the input has no more memory than it needs: a
+// client can have many connections wait (S-12.8).
+func (h *h2Conn) awaitTurn(wait func()) {
 	h.mu.Lock()
 	if h.greeted && !h.heading {
 		h.heading = true // timeHead determines later what is awaited
-		c.timer.Set(deadline.PhaseHead, h.server.headerTimeout)
+		h.client.timer.Set(deadline.PhaseHead, h.server.headerTimeout)
 	}
 	h.mu.Unlock()
-	c.turn.await(all)
+	if h.in == nil {
+		wait()
+		return
+	}
+	input := bytes.Clone((*h.in)[h.start:h.end])
+	h.releaseInput()
+	wait()
+	h.in = h2ReadBuffers.Get().(*[]byte)
+	h.start, h.end = 0, copy(*h.in, input)
+}
+
+// endTurn gives up what takeTurn has taken.
+func (h *h2Conn) endTurn() {
+	h.client.turn.give()
+	if h.intake != nil {
+		h.intake.parsed()
+		h.intake = nil
+	}
 }
 
 // readPreface reads what a client sends before its first frame.

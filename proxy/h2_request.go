@@ -43,6 +43,9 @@ func (h *h2Conn) startStream(s *h2Stream) {
 			h.goOn(deadline.PhaseStreams, h.server.pipeline.bodyIdle)
 		}
 	}
+	if s.queue = s.request.Account.intake(); s.queue != nil {
+		s.queue.queue()
+	}
 	h.launch(s)
 }
 

@@ -46,6 +46,8 @@ type h2Stream struct {
 	request  Request
 	exchange exchange
 	timer    deadline.Timer
+	// queue counts the stream until it has its first turn; nil if it takes none.
+	queue *intake
 	// trailerNames backs request.TrailerNames and is kept for its memory.
 	trailerNames []string
 
@@ -171,6 +173,10 @@ func (s *h2Stream) run() (code http2.Code) {
 	defer server.registry.sweeper.Remove(&s.timer)
 	x.turn.take(s.request.Account)
 	defer x.turn.give() // also after a panic
+	if s.queue != nil {
+		s.queue.dequeue()
+		s.queue = nil
+	}
 	defer contain(server.log, s.request.ClientText, func() { code = http2.InternalError })
 	if s.refused != nil {
 		server.pipeline.refuse(x, answerStatus(s.refused.Status), s.refused.Reason)

@@ -20,10 +20,16 @@ const crowdConns = 9
 type turns struct {
 	// taken holds an element for each taken turn. The channel hands turns on in the order of the requests for them.
 	taken chan struct{}
+	// intake bounds the streams that wait for a turn.
+	intake intake
 }
 
 // newTurns returns as many turns as there are processors: the only busy client may use the whole machine.
-func newTurns() *turns { return &turns{taken: make(chan struct{}, runtime.GOMAXPROCS(0))} }
+func newTurns() *turns {
+	t := &turns{taken: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	t.intake.room.L = &t.intake.mu
+	return t
+}
 
 // take waits for a turn.
 func (t *turns) take() {

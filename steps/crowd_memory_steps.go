@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,8 @@ func (w *World) crowdMemorySteps() []step {
 	return []step{
 		{`the client {string}, which opens no window, makes {int} HTTP/2 connections to {string}, with {int} requests each of {string}`, w.openParked,
 			"As small as HPACK makes them. Waits until the proxy has read all of them. What: " + parkedNames() + "."},
+		{`the client {string}, which opens no window, makes {int} HTTP/2 connections to {string}, with {int} requests each of {string}, all at once`, w.openParkedAtOnce,
+			"The same, but no connection sends a request before all of them are open."},
 	}
 }
 
@@ -88,61 +91,109 @@ func (w *World) openParked(client string, conns int, url string, requests int, w
 		return fmt.Errorf("%q is not a request; %s are", what, parkedNames())
 	}
 	for range conns {
-		if err := w.openParkedOn(client, url, requests, kind); err != nil {
+		c, err := w.parkedConn(client, url)
+		if err == nil {
+			err = errors.Join(c.send(requests, kind), c.awaitRead(w))
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *World) openParkedOn(client, url string, requests int, kind parkedRequest) error {
+func (w *World) openParkedAtOnce(client string, conns int, url string, requests int, what string) error {
+	kind, ok := parkedRequests[what]
+	if !ok {
+		return fmt.Errorf("%q is no request; %s are", what, parkedNames())
+	}
+	all := make([]*parkedConn, conns)
+	var err error
+	for i := range all {
+		if all[i], err = w.parkedConn(client, url); err != nil {
+			return err
+		}
+	}
+	for _, c := range all {
+		err = errors.Join(err, c.send(requests, kind))
+	}
+	for _, c := range all {
+		err = errors.Join(err, c.awaitRead(w))
+	}
+	return err
+}
+
+// parkedConn is a connection whose client opens no window.
+type parkedConn struct {
+	net.Conn
+	host string
+	sent bytes.Buffer
+	out  *http2.Framer
+}
+
+func (w *World) parkedConn(client, url string) (*parkedConn, error) {
 	conn, err := w.h2Connect(client, url)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ended := make(chan struct{})
+	c := &parkedConn{Conn: conn}
+	_, c.host, _ = strings.Cut(url, "://")
+	c.out = http2.NewFramer(&c.sent, conn)
 	w.cleanup(func() error {
-		_ = conn.Close() // the daemon may have closed it
-		<-ended
+		_ = conn.Close() // the daemon, or awaitRead, may have closed it
 		return nil
 	})
-	var sent bytes.Buffer
-	out := http2.NewFramer(&sent, conn)
-	sent.WriteString(http2.ClientPreface)
-	err = out.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
-	_, host, _ := strings.Cut(url, "://")
+	return c, nil
+}
+
+// send sends the preface and the requests.
+func (c *parkedConn) send(requests int, kind parkedRequest) error {
+	c.sent.WriteString(http2.ClientPreface)
+	err := c.out.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
 	for i := range uint32(requests) {
-		err = errors.Join(err, out.WriteHeaders(http2.HeadersFrameParam{
-			StreamID: 2*i + 1, BlockFragment: kind.block(host, i == 0), EndHeaders: true, EndStream: kind.body == "" && !kind.webSocket,
+		err = errors.Join(err, c.out.WriteHeaders(http2.HeadersFrameParam{
+			StreamID: 2*i + 1, BlockFragment: kind.block(c.host, i == 0), EndHeaders: true, EndStream: kind.body == "" && !kind.webSocket,
 		}))
 		if kind.body != "" {
-			err = errors.Join(err, out.WriteData(2*i+1, false, []byte(kind.body)))
+			err = errors.Join(err, c.out.WriteData(2*i+1, false, []byte(kind.body)))
 		}
 		if kind.trailers > 0 {
-			err = errors.Join(err, out.WriteHeaders(http2.HeadersFrameParam{
+			err = errors.Join(err, c.out.WriteHeaders(http2.HeadersFrameParam{
 				StreamID: 2*i + 1, BlockFragment: bytes.Repeat([]byte{newestEntry}, kind.trailers), EndHeaders: true, EndStream: true,
 			}))
 		}
 	}
-	err = errors.Join(err, out.WritePing(false, [8]byte{'r', 'e', 'a', 'd'}))
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	err = errors.Join(err, c.out.WritePing(false, [8]byte{'r', 'e', 'a', 'd'}))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	if err == nil {
-		_, err = conn.Write(sent.Bytes())
+		_, err = c.Write(c.sent.Bytes())
 	}
-	for err == nil {
+	return err
+}
+
+// awaitRead waits until the proxy has read all requests. From then on, what arrives is read and discarded.
+func (c *parkedConn) awaitRead(w *World) error {
+	var err error
+	for {
 		var frame http2.Frame
-		if frame, err = out.ReadFrame(); err != nil {
+		if frame, err = c.out.ReadFrame(); err != nil {
 			break
 		}
 		if ping, ok := frame.(*http2.PingFrame); ok && ping.IsAck() {
 			break
 		}
 	}
-	_ = conn.SetDeadline(time.Time{})
+	_ = c.SetDeadline(time.Time{})
+	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _ = io.Copy(io.Discard, conn)
+		_, _ = io.Copy(io.Discard, c)
 	}()
+	w.cleanup(func() error {
+		_ = c.Close() // the daemon may have closed it
+		<-ended
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("the connection ended before its requests were read: %w", err)
 	}

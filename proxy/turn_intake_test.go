@@ -1,0 +1,145 @@
+package proxy
+
+import (
+	"testing"
+	"testing/synctest"
+)
+
+// reader is a goroutine that parses frames of a client again and again, and queues as many streams each time as a connection
+// may have.
+func (i *intake) reader(times int, parsed func()) {
+	for range times {
+		if !i.try() {
+			i.await()
+		}
+		for range maxConcurrentStreams {
+			i.queue()
+		}
+		i.parsed()
+		parsed()
+	}
+}
+
+// TestOnlySoManyStreamsOfAClientAreQueued has many goroutines that parse, and takes streams out of the queue one at a time.
+func TestOnlySoManyStreamsOfAClientAreQueued(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := &newTurns().intake
+		const readers, times = 40, 2
+		done := 0
+		for range readers {
+			go i.reader(times, func() {
+				i.mu.Lock()
+				defer i.mu.Unlock()
+				done++
+			})
+		}
+		synctest.Wait()
+		if i.queued != maxQueuedStreams {
+			t.Fatalf("%d streams are queued, want %d", i.queued, maxQueuedStreams)
+		}
+		for taken := 0; i.queued > 0; taken++ {
+			if i.queued > maxQueuedStreams {
+				t.Fatalf("%d streams are queued after %d had a turn, want at most %d", i.queued, taken, maxQueuedStreams)
+			}
+			i.dequeue()
+			synctest.Wait()
+		}
+		if done != readers*times || i.waiting != 0 || i.parsing != 0 {
+			t.Errorf("parsed %d times, want %d; %d goroutines wait and %d parse, want none", done, readers*times, i.waiting, i.parsing)
+		}
+	})
+}
+
+// TestStreamsThatAreNotYetBegunHaveRoom has as many goroutines parse as may, before any has queued a stream.
+func TestStreamsThatAreNotYetBegunHaveRoom(t *testing.T) {
+	i := &newTurns().intake
+	for n := range maxQueuedStreams / maxConcurrentStreams {
+		if !i.try() {
+			t.Fatalf("no room for goroutine %d", n)
+		}
+	}
+	if i.try() {
+		t.Error("got room for streams that would be too many")
+	}
+	i.parsed()
+	if !i.try() {
+		t.Error("got no room although a goroutine has parsed and queued nothing")
+	}
+}
+
+// TestRoomGoesToTheOneThatWaits has a goroutine ask for room that another one waits for.
+func TestRoomGoesToTheOneThatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := &newTurns().intake
+		for range maxQueuedStreams {
+			i.queue()
+		}
+		go i.await()
+		synctest.Wait()
+		i.mu.Lock()
+		i.queued = 0 // there is room now, and the goroutine that waits does not know it yet
+		i.mu.Unlock()
+		if i.try() {
+			t.Error("got the room of the goroutine that waits")
+		}
+		i.queue()
+		i.dequeue()
+		synctest.Wait()
+		if i.waiting != 0 || i.parsing != 1 {
+			t.Errorf("%d goroutines wait and %d parse, want none and one", i.waiting, i.parsing)
+		}
+	})
+}
+
+// TestFramesAreParsedOnlyIfTheirStreamsHaveRoom has so many streams of a client queued that another one's head is not parsed.
+func TestFramesAreParsedOnlyIfTheirStreamsHaveRoom(t *testing.T) {
+	leaks(t)
+	p := newTurnTest(t)
+	c := newH2ClientOn(t, p.dialFor(t, "h2"))
+	c.sync()
+	i := p.account.intake()
+	waitFor(t, "nobody to parse", i.isEmpty)
+	for range maxQueuedStreams {
+		i.queue()
+	}
+	c.request(1, "GET", "/", true)
+	for range 3 {
+		p.answered(t, "127.0.0.2")
+	}
+	waitFor(t, "the goroutine to wait", func() bool {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		return i.waiting == 1
+	})
+	for range maxQueuedStreams {
+		i.dequeue()
+	}
+	if s := c.answer(1); len(s.heads) != 1 {
+		t.Errorf("got %q when there was room, want an answer", s.heads)
+	}
+	waitFor(t, "the stream to have left the queue", i.isEmpty)
+}
+
+// TestAStreamIsQueuedUntilItsTurn begins streams whose client has no turn for them.
+func TestAStreamIsQueuedUntilItsTurn(t *testing.T) {
+	leaks(t)
+	p := newTurnTest(t)
+	c := newH2ClientOn(t, p.dialFor(t, "h2"))
+	c.sync()
+	others := &clientAccount{}
+	others.turns.Store(newTurns())
+	release := holdAll(t, others.turns.Load())
+	p.lastConn().http2.Load().startAs(others)
+	if others.intake().isEmpty() {
+		t.Error("the stream is not queued")
+	}
+	release()
+	waitFor(t, "the stream to have its turn", others.intake().isEmpty)
+}
+
+// isEmpty reports whether no stream is queued and nobody parses.
+func (i *intake) isEmpty() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.queued == 0 && i.parsing == 0
+}
