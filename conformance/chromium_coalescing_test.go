@@ -43,9 +43,9 @@ const coalescingPage = `<!doctype html><title>a</title><link rel=icon href='data
 
 var siteRequest = regexp.MustCompile(`(?m)^\S+ INFO REQUEST .*\bhost=(\S+\.example\.test) method=GET path=(\S+) status=(\d+) `)
 
-// TestChromiumMakesANewConnectionForASiteThatAsksForCertificates holds S-16.4 with a browser. Over HTTP/2 it uses a connection for all
-// hosts of the certificate at the same address. So it is answered 421 for the site that asks for certificates, and gets the image over a
-// connection of its own.
+// TestChromiumMakesANewConnectionForASiteThatAsksForCertificates tests S-16.4 with a browser. Over HTTP/2 the browser
+// uses one connection for all hosts of the certificate at the same address. It is therefore answered 421 for the site
+// that requires certificates, and loads the image over a new connection.
 func TestChromiumMakesANewConnectionForASiteThatAsksForCertificates(t *testing.T) {
 	chromium := needProgram(t, "chromium", "chromium")
 	needPrograms(t, "openssl")
@@ -87,8 +87,8 @@ func TestChromiumMakesANewConnectionForASiteThatAsksForCertificates(t *testing.T
 	}
 }
 
-// keyHash returns the hash of the key in a certificate, by which Chromium can be told to accept it without an error. It does not use
-// connections for several hosts if their certificate has one.
+// keyHash returns the hash of the key in a certificate. Chromium can be told to accept certificates with that key
+// without an error. It does not use a connection for several hosts if its certificate has an error.
 func keyHash(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)

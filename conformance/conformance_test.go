@@ -107,7 +107,7 @@ func TestFeatures(t *testing.T) {
 		fmt.Printf("%.1f s: %s\n", slow.Took.Seconds(), slow.Scenario)
 	}
 	fmt.Printf("seed %d\n%d scenarios (%d passed)\n", options.Randomize, total, totalPassed)
-	// Repeated here, next to the verdict: whoever sees only the end of a long log must see what failed.
+	// The failures are repeated next to the verdict, because a reader may see only the end of a long log.
 	for _, failure := range suite.Failures() {
 		t.Errorf("failed: %s", abridged(failure))
 	}

@@ -26,18 +26,18 @@ var connectImpossible = map[string]string{
 // connectRun is a run of the suite through the proxy.
 type connectRun struct {
 	name string
-	// mode is what the runner takes the proxy for. As a client's side it lets the server send responses that no good server sends,
-	// as a server's side it lets the client send such requests.
+	// mode is the role in which the runner tests the proxy. As a client, it lets the server send responses that no good
+	// server sends; as a server, it lets the client send such requests.
 	mode string
-	// client is the version of HTTP that the clients speak, 0 for each in its turn; upstream is that of the server.
+	// client is the version of HTTP that the clients speak, or 0 for each in turn; upstream is the server's version.
 	client, upstream int
-	// features are those that such a combination has, beyond those that all have.
+	// features are the features of this combination beyond those that all have.
 	features string
 	// least is the number of cases below which something was left out, in the suite and as a whole.
 	least, leastOfAll int
 }
 
-// connectRuns are the combinations. gRPC needs HTTP/2 on both sides, and streams in both directions at once need it too: an
+// connectRuns are the combinations. gRPC needs HTTP/2 on both sides. So do streams in both directions at once: an
 // HTTP/1.1 server may answer only once it has read the request.
 var connectRuns = []connectRun{
 	{"any client, HTTP/2 upstream", "server", 0, 2, connectTLSOnly, 300, 1800},
@@ -48,15 +48,16 @@ var connectRuns = []connectRun{
 	{"HTTP/2 client, HTTP/2 upstream", "client", 2, 2, connectPlainOnly, 300, 1650},
 }
 
-// These are parts of the runner's configuration. Clients have TLS to the proxy, and the proxy has none to the upstream: which of
-// the two the runner is told depends on the side for which it takes the proxy.
+// These are parts of the runner's configuration. Clients use TLS to the proxy, and the proxy uses none to the upstream.
+// Which of the two the runner is told depends on the side that the proxy takes.
 const (
 	connectNoGRPC     = "  protocols: [PROTOCOL_CONNECT, PROTOCOL_GRPC_WEB]\n"
 	connectTLSOnly    = "exclude_cases:\n  - use_tls: false\n"
 	connectPlainOnly  = "exclude_cases:\n  - use_tls: true\n"
 	connectHalfDuplex = "  - version: HTTP_VERSION_2\n    stream_type: STREAM_TYPE_FULL_DUPLEX_BIDI_STREAM\n"
-	// connectPart restricts the suite to what passes differently through a proxy, besides the cases with deadlines of a fraction of
-	// a second, which fail on a machine that is busy. `make soak` runs all codecs, compressions and deadlines.
+	// connectPart restricts the suite to the cases that pass differently through a proxy. It also leaves out the cases
+	// with deadlines of a fraction of a second, which fail on a busy machine. `make soak` runs all codecs, compressions
+	// and deadlines.
 	connectPart = "  codecs: [CODEC_PROTO]\n  compressions: [COMPRESSION_IDENTITY]\n"
 )
 

@@ -19,7 +19,7 @@ import (
 // crawled is one of the applications of docs/crawlers.md as the crawlers see it.
 type crawled struct {
 	host, upstream string
-	// expensive makes the target of the i-th expensive page, and cheap is the page that people need.
+	// expensive returns the target of the i-th expensive page. cheap is the page that people need.
 	expensive func(i int) string
 	cheap     string
 	// bound is the `concurrent` of the document for the expensive pages.
@@ -45,16 +45,16 @@ var crawledApplications = []crawled{
 }
 
 const (
-	// crawlersAtOnce is how many crawlers there are at a time, and crawlerPause how long each of them waits after an answer: the
-	// load is that of many addresses, not that of as many handshakes as the machine can do.
+	// crawlersAtOnce is how many crawlers run at the same time, and crawlerPause how long each waits after an answer.
+	// The load comes from many addresses, and not from as many handshakes as the machine can do.
 	crawlersAtOnce, crawlerPause = 200, 700 * time.Millisecond
-	// expensiveTime is how long an expensive page takes one of the application's workers, which are twice what the document
-	// gives to such pages.
+	// expensiveTime is how long an expensive page occupies one of the application's workers. The application has twice
+	// as many workers as the document allows for such pages.
 	expensiveTime = 400 * time.Millisecond
 )
 
-// crawledStandIn is an application with as many workers as fit the document's advice. Each page takes one of them, expensive
-// ones for long. What finds none waits.
+// crawledStandIn is an application with as many workers as the document advises. Each page occupies one of them, an
+// expensive page for long. A request that finds none waits.
 type crawledStandIn struct {
 	crawled
 	workers chan struct{}
@@ -86,7 +86,7 @@ func (s *crawledStandIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, strings.Repeat("line\n", 2000))
 }
 
-// crawl asks for n pages, each from an address of its own, and returns how many were answered with each status.
+// crawl requests n pages, each from a different address, and returns how many were answered with each status.
 func crawl(t *testing.T, proxy string, of crawled, n int) map[int]int {
 	t.Helper()
 	statuses := map[int]int{}
@@ -138,8 +138,8 @@ func ask(ctx context.Context, proxy, host, target string, from net.IP) (status i
 	return resp.StatusCode, time.Since(began), err
 }
 
-// visit asks for the cheap page again and again, from a few addresses, until the context ends. It returns how many of the
-// answers took longer than a second, or were no success.
+// visit requests the cheap page again and again, from a few addresses, until the context ends. It returns how many of
+// the answers took longer than a second or were not successful.
 func visit(ctx context.Context, proxy string, of crawled) (asked, late int, worst time.Duration) {
 	for i := 0; ctx.Err() == nil; i++ {
 		status, took, err := ask(context.WithoutCancel(ctx), proxy, of.host, of.cheap, net.IPv4(127, 78, 0, byte(1+i%5)))

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// grpcCases are the cases of grpc-go's interop client that do not need accounts of a cloud, without pick_first_unary, which is
-// about the client's balancer, and which grpc-go's own server does not pass.
+// grpcCases are the cases of grpc-go's interop client that need no accounts of a cloud. pick_first_unary is left out:
+// it tests the client's balancer, and grpc-go's own server does not pass it.
 var grpcCases = []string{
 	"empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong", "empty_stream",
 	"timeout_on_sleeping_server", "cancel_after_begin", "cancel_after_first_response",
@@ -19,7 +19,7 @@ var grpcCases = []string{
 	"rpc_soak", "channel_soak", "orca_per_rpc", "orca_oob",
 }
 
-// orcaBalancer is the client's balancer for the cases of ORCA (reports of load, in trailers and as a stream of their own).
+// orcaBalancer is the client's balancer for the cases of ORCA (load reports, in trailers and as a separate stream).
 const orcaBalancer = `{"loadBalancingConfig":[{"test_backend_metrics_load_balancer":{}}]}`
 
 // grpcOverTLS is a second site, for a gRPC server that accepts only TLS.
@@ -33,8 +33,8 @@ upstream_ca_path = "/etc/reverse-proxy/grpc.pem"
 upstream_server_name = "grpc.internal"
 `
 
-// TestTheExampleOfGRPC runs the configuration of docs/operations.md between grpc-go's interop client and server, which are what
-// all implementations of gRPC prove themselves with.
+// TestTheExampleOfGRPC runs the configuration of docs/operations.md between grpc-go's interop client and server, the
+// programs with which all implementations of gRPC test that they work together.
 func TestTheExampleOfGRPC(t *testing.T) {
 	needPrograms(t, "curl", "openssl", "ip")
 	const interop = "google.golang.org/grpc/interop/"

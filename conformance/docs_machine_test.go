@@ -22,8 +22,8 @@ import (
 // documentedPath matches a path on the reader's machine, which the test has in its own directory.
 var documentedPath = regexp.MustCompile(`(^|[\s"=(])/(etc|var|run|usr/local/bin)/`)
 
-// machine is a reader's machine with the daemon running: the paths that the documents name, in a directory and a
-// network of their own.
+// machine is a reader's machine with the daemon running. The paths that the documents name are in its own directory,
+// and it has its own network.
 type machine struct {
 	t       *testing.T
 	dir     string

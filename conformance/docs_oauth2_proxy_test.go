@@ -98,8 +98,8 @@ func TestOAuth2Proxy(t *testing.T) {
 	})
 }
 
-// answerIdentity is the application: it says who the user is by the fields that oauth2-proxy vouches for, which fields it got that others
-// could take for these, and the target of the request.
+// answerIdentity is the application. It answers with the user that oauth2-proxy vouches for, with the fields that it
+// received and that others could take for the user, and with the target of the request.
 func answerIdentity(w http.ResponseWriter, r *http.Request) {
 	const user, email = "X-Auth-Request-User", "X-Auth-Request-Email"
 	var others []string

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// TestTheExampleOfAPrivateCA runs the configuration of docs/operations.md in front of an upstream whose certificate nobody else
-// trusts, and that serves only the proxy's.
+// TestTheExampleOfAPrivateCA runs the configuration of docs/operations.md in front of an upstream with a certificate of
+// a private CA. The upstream serves only clients with the proxy's certificate.
 func TestTheExampleOfAPrivateCA(t *testing.T) {
 	needPrograms(t, "curl", "openssl", "ip")
 	example := configurationWith(t, "operations.md", "upstream_ca_path")
@@ -44,8 +44,8 @@ func TestTheExampleOfAPrivateCA(t *testing.T) {
 	}
 }
 
-// mutualUpstream serves HTTPS with one of the machine's certificates, to clients that show the other, and answers with the name
-// in it.
+// mutualUpstream serves HTTPS with one of the machine's certificates, to clients that present the other one, and
+// answers with the name in it.
 func (m *machine) mutualUpstream(address, own, client string) {
 	m.t.Helper()
 	dir := filepath.Join(m.dir, "etc/reverse-proxy")

@@ -30,8 +30,8 @@ var closedPaths = strings.Fields(`
 // spelledPaths are paths that have other spellings: each is asked for in each of spellings.
 var spelledPaths = strings.Fields("/exact /dir/ /api /api/x /api/v2/x /api/v2/health /api/v2/admin /api/v2/admin/x /text/x /strip/x /other/x")
 
-// spellings are ways to write a path with bytes that some servers decode, cut off or resolve, and a query, which none of
-// them may look at.
+// spellings are ways to write a path with bytes that some servers decode, cut off or resolve. The first only adds a
+// query, which must not matter.
 var spellings = []func(path string) string{
 	func(p string) string { return p + "?q=/api/../v2//x%2fy;z" },
 	func(p string) string { return "/" + p },

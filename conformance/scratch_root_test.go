@@ -18,8 +18,8 @@ import (
 	"reverse-proxy/conformance/netns"
 )
 
-// scratchRoot is an isolated copy of this machine's root file system: an overlay whose changes are discarded at the end,
-// with a network of its own. Packages are installed into it, and images built.
+// scratchRoot is an isolated copy of this machine's root file system: an overlay whose changes are discarded at the
+// end, with its own network. Packages are installed into it, and images built.
 type scratchRoot struct {
 	t *testing.T
 	// dir is the root; changes holds what was changed in it.

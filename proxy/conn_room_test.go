@@ -144,8 +144,8 @@ func (w *crowd) leave(c *crowdConn) {
 	w.seat()
 }
 
-// settle lets connections leave that were told to, and then fails if a client within its share waits while a connection is
-// idle or a client is above its share.
+// settle lets the connections leave that were told to. It then fails the test if connections wait although one is idle
+// or a client is above its share.
 func (w *crowd) settle() {
 	for more := true; more; {
 		more = false

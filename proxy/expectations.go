@@ -78,8 +78,7 @@ func orNone(value string) string {
 	return wording.Quoted(value)
 }
 
-// expectedUpstream returns the upstream that is wanted if it is one of those to which the request may go, and otherwise all of
-// them.
+// expectedUpstream returns the wanted upstream if the request may go to it, and otherwise all upstreams of its route.
 func (e evaluation) expectedUpstream(wanted *string) string {
 	var addresses []string
 	for _, upstream := range e.route.config.Upstreams {

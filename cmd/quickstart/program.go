@@ -56,8 +56,8 @@ func startProgram(ctx context.Context, out io.Writer, mark, path string, args ..
 	}
 }
 
-// stop asks the program to end and waits for that; each value of again repeats the signal, which cuts short a wait of
-// the program's own.
+// stop sends the program SIGTERM and waits for its end. Each value of again sends the signal again, which makes a
+// program that is waiting for something end sooner.
 func (p *program) stop(again <-chan struct{}) {
 	for {
 		_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself

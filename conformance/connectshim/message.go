@@ -25,7 +25,7 @@ const (
 // longestMessage bounds what is read. The runner's longest messages have a few hundred kilobytes.
 const longestMessage = 64 << 20
 
-// readMessage reads a message, which its length precedes in four bytes. It returns io.EOF when there is none left.
+// readMessage reads a message that is preceded by its length in four bytes. It returns io.EOF if there is none.
 func readMessage(from io.Reader) ([]byte, error) {
 	var prefix [4]byte
 	if _, err := io.ReadFull(from, prefix[:]); err != nil {
@@ -42,15 +42,15 @@ func readMessage(from io.Reader) ([]byte, error) {
 	return message, nil
 }
 
-// writeMessage writes a message, with its length in front.
+// writeMessage writes a message, preceded by its length.
 func writeMessage(to io.Writer, message []byte) error {
 	prefixed := binary.BigEndian.AppendUint32(nil, uint32(len(message)))
 	_, err := to.Write(append(prefixed, message...))
 	return err
 }
 
-// appendNumber and appendBytes append a field to a message of Protocol Buffers. Of a field that occurs twice the last value
-// counts, so this overrides what the message says.
+// appendNumber and appendBytes append a field to a Protocol Buffers message. If a field occurs twice, the last value
+// counts, so the appended field overrides the one in the message.
 func appendNumber(message []byte, field, value uint64) []byte {
 	return binary.AppendUvarint(binary.AppendUvarint(message, field<<3), value)
 }

@@ -116,8 +116,8 @@ func TestAnEditThatDoesNotFitIsStale(t *testing.T) {
 	}
 }
 
-// TestAMutantIsTriedInPlaceOfTheFile tries two edits in a module of its own: one that its test notices, and one that it
-// does not.
+// TestAMutantIsTriedInPlaceOfTheFile tries two edits in a module made for the test: one that its test notices, and one
+// that it does not.
 func TestAMutantIsTriedInPlaceOfTheFile(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{

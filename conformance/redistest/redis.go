@@ -17,7 +17,7 @@ import (
 	"github.com/gomodule/redigo/redis"
 )
 
-// port is the port of every server. Each has an address of its own, at random in 127.0.0.0/8.
+// port is the port of every server. Each server has its own address, chosen at random in 127.0.0.0/8.
 const port = "16379"
 
 // patience bounds the wait for a server.
@@ -28,7 +28,7 @@ var ErrMissing = errors.New("redis-server is not installed; `make deps` installs
 
 // Options say how a server runs.
 type Options struct {
-	// Password is needed of clients; "" for none.
+	// Password is the password that clients need; "" means none.
 	Password string
 	// CertFile and KeyFile make the server speak TLS only.
 	CertFile, KeyFile string
@@ -82,7 +82,7 @@ func ForTest(t testing.TB, opts Options) *Server {
 	return s
 }
 
-// Restart starts a server that was killed again, at the same address.
+// Restart starts a killed server again, at the same address.
 func (s *Server) Restart() error {
 	host, _, _ := net.SplitHostPort(s.Address)
 	args := []string{"--bind", host, "--dir", s.dir, "--save", "", "--daemonize", "no", "--protected-mode", "no"}

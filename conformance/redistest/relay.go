@@ -25,8 +25,8 @@ type Relay struct {
 	closed bool
 }
 
-// Answer answers a command, of which name is in upper case, by what it writes to w, and reports whether it did. If not, the
-// real server answers.
+// Answer answers a command, whose name is in upper case, by writing to w, and reports whether it did. If it did not,
+// the real server answers.
 type Answer func(name string, args []string, w io.Writer) bool
 
 // StartRelay starts a relay. The caller closes it.
@@ -70,7 +70,7 @@ func (r *Relay) accept() {
 	}
 }
 
-// keep remembers a connection for the end, and reports whether that has not come yet.
+// keep records a connection so that Close can close it. It returns false if Close was already called.
 func (r *Relay) keep(conn net.Conn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

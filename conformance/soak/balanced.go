@@ -22,11 +22,11 @@ const balancedClients = 8
 
 // Balanced is a steady load on a site with several upstreams. Half of the requests are GETs, half POSTs.
 type Balanced struct {
-	// Repeatable gives POSTs an Idempotency-Key and no body, so that they may be sent again: a body that arrives after its head is
-	// passed on at once, and cannot.
+	// Repeatable gives POSTs an Idempotency-Key and no body, so that they may be sent again. A body that arrives after
+	// its head is passed on at once, so such a request cannot be sent again.
 	Repeatable bool
-	// Bodiless leaves the bodies of POSTs away, but gives them no Idempotency-Key: they may be sent again only if they were not
-	// acted on, and then always can.
+	// Bodiless omits the bodies of POSTs, but gives them no Idempotency-Key. They may be sent again only if they were
+	// certainly not processed, and then they always can be.
 	Bodiless bool
 	// Clients is how many clients there are, and Pause how long each waits after an answer.
 	Clients int

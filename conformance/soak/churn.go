@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// churnPart is how many requests are made between two reloads at least.
+	// churnPart is the smallest number of requests between two reloads.
 	churnPart = 20
 	// churnStart is how many requests are made before the first upstream breaks.
 	churnStart = 200

@@ -6,12 +6,13 @@ import (
 	"time"
 )
 
-// FaultRow is what became of the requests that were made while one of the upstreams had a fault.
+// FaultRow is the result of the requests that were made while one of the upstreams had a fault.
 type FaultRow struct {
-	// Requests is how many there were, Failed how many of them did not get their answer, and Needless how many of those could have
-	// got it (S-18.2). Twice is how many of all reached an upstream more than once.
+	// Requests is the number of requests. Failed is how many of them got no answer, and Needless how many of these
+	// could have got it (S-18.2). Twice is how many of all requests reached an upstream more than once.
 	Requests, Failed, Needless, Twice int
-	// P99 is how long 99 of 100 requests took that only a sound upstream has got; Before is the same for the time without a fault.
+	// P99 is the 99th percentile of the time of requests that only a sound upstream received. Before is the same for
+	// the time without a fault.
 	P99, Before time.Duration
 }
 

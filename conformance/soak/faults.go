@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-// FaultCase is a fault of one of several upstreams, with what it must not do to requests.
+// FaultCase is a fault of one of several upstreams, and what requests may suffer from it.
 type FaultCase struct {
 	Name  string
 	Fault Fault
 	// FailsGET and FailsPOST report whether such a request may fail, because it was sent and must not be sent again
 	// (S-18.2).
 	FailsGET, FailsPOST bool
-	// Again reports whether a GET may be sent to another upstream after the first one has got it.
+	// Again reports whether a GET may be sent to another upstream after the first one has received it.
 	Again bool
 	// Unseen reports whether a request may have been sent although the upstream with the fault does not count it.
 	Unseen bool
 	// Flaps makes the fault come and go every second.
 	Flaps bool
-	// Slow reports whether requests wait for a time-out.
+	// Slow reports whether requests wait for a timeout.
 	Slow bool
-	// Bodiless is that of the load. Of a request that the upstream has not acted on, the body may be gone.
+	// Bodiless sets the field of the load. If the upstream has not processed a request, its body may be lost.
 	Bodiless bool
-	// Retries reports whether so many requests go to another upstream that the usual budget for them does not suffice.
+	// Retries reports whether so many requests go to another upstream that the usual retry budget does not suffice.
 	Retries bool
 	// OwnProcess reports whether the upstream needs its own process.
 	OwnProcess bool

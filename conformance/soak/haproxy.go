@@ -16,8 +16,8 @@ import (
 	"reverse-proxy/proxy/cert"
 )
 
-// haproxyConfig is HAProxy with the settings that its documentation recommends for several upstreams: checks, retries, and another
-// server for a retry. Its time-outs are those of Settings.
+// haproxyConfig configures HAProxy as its documentation recommends for several upstreams: with checks, with retries,
+// and with another server for a retry. Its timeouts are those of Settings.
 const haproxyConfig = `global
     maxconn 1000
 defaults

@@ -55,8 +55,8 @@ func (v *visits) close() {
 	}
 }
 
-// percentile makes visits for a while, and returns how long all but one in a hundred took at most. Each counts from when it was due,
-// so that one that waits for another is not shorter for that.
+// percentile makes visits for a while, and returns the 99th percentile of their duration. Each is measured from the
+// time when it was due, so a visit that waits for another one does not look shorter.
 func (v *visits) percentile(during time.Duration) (time.Duration, error) {
 	count := int(during * visitRate / time.Second)
 	took, failed := make([]time.Duration, count), make([]error, visitors)
@@ -80,7 +80,7 @@ func (v *visits) percentile(during time.Duration) (time.Duration, error) {
 	return took[count*99/100], errors.Join(failed...)
 }
 
-// visit makes a request that has to be answered 200.
+// visit makes a request that must be answered with 200.
 func visit(client *http.Transport, url string) error {
 	request, err := http.NewRequest(http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -116,7 +116,8 @@ type passwordFlood struct {
 // floodConns is the number of connections of a flood from one address.
 const floodConns = 32
 
-// busyPause is how long a client of a flood waits after a 429, as Retry-After says. Without it, the flood would be one of requests.
+// busyPause is how long a client of a flood waits after a 429, as Retry-After says. Without it, the flood would be one
+// of requests and not of passwords.
 const busyPause = 3 * time.Second
 
 // floodPasswords starts a flood on a site from some addresses, and waits until every connection has had an answer.

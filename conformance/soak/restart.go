@@ -19,9 +19,10 @@ const (
 // inFlight finds the numbers of requests in flight in what status prints.
 var inFlight = regexp.MustCompile(`"in_flight": ?(\d+)`)
 
-// Restart restarts one upstream after another under the load, each of them drained before and put back afterwards (S-18.6), and
-// then all of them at once while the site is paused. It returns how many requests a second there were, and an error if one was
-// lost or sent twice. The load has a Rate, and the daemon an admin socket and no other site with several upstreams.
+// Restart restarts one upstream after another under the load. It drains each of them before and puts it back afterwards
+// (S-18.6). Then it restarts all of them at once while the site is paused. It returns the number of requests a second,
+// and an error if one was lost or sent twice. The load must have a Rate, and the daemon an admin socket and no other
+// site with several upstreams.
 func (b *Balanced) Restart(d *Daemon) (rate float64, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})

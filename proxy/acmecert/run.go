@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// maxSleep bounds a sleep of the schedule, so that it follows the wall clock after that was set or the machine
-	// slept, and repeats the report of an expired certificate.
+	// maxSleep bounds a sleep of the schedule. The schedule thus notices within an hour that the wall clock was set or
+	// that the machine slept, and repeats the report of an expired certificate.
 	maxSleep = time.Hour
 	// probeTimeout bounds one request for the CA's directory.
 	probeTimeout = 30 * time.Second

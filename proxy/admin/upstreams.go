@@ -17,7 +17,7 @@ type UpstreamStatus struct {
 	Listener string `json:"listener"`
 	// Upstream is the URL of the upstream.
 	Upstream string `json:"upstream"`
-	// Check is how it is checked; "" for not at all.
+	// Check describes how the upstream is checked, or is "" if it is not checked.
 	Check string `json:"check,omitempty"`
 	// Only reports whether it is the only upstream of its routes, which get no other one whatever its state.
 	Only bool `json:"only,omitempty"`

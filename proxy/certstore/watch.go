@@ -172,8 +172,8 @@ func epochOf(ctx context.Context, conn redis.Conn) (string, error) {
 	return "", replyError{"nothing at " + epochKey + ", which was just written"}
 }
 
-// recentChange returns a number before those of the changes of the last few minutes, so that a machine that connects
-// reads them too.
+// recentChange returns a number that is smaller than those of the changes of the last few minutes. A machine that
+// connects begins there, so it reads these changes too.
 func recentChange(ctx context.Context, conn redis.Conn) (string, error) {
 	now, err := redis.Int64s(redis.DoContext(conn, ctx, "TIME"))
 	if err != nil || len(now) == 0 {
@@ -182,8 +182,8 @@ func recentChange(ctx context.Context, conn redis.Conn) (string, error) {
 	return strconv.FormatInt(time.Unix(now[0], 0).Add(-recent).UnixMilli(), 10) + "-0", nil
 }
 
-// changesAfter reads changes; with wait it waits for them for a moment. It returns the names, each once, and the number of the
-// last change.
+// changesAfter reads changes. If wait is set, it waits a moment for them. It returns the names, each once, and the
+// number of the last change.
 func changesAfter(ctx context.Context, conn redis.Conn, last string, wait bool) (names []string, next string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, block+requestTimeout)
 	defer cancel()

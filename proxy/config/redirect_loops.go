@@ -158,8 +158,8 @@ func fromFirst(routes []string, index int) []string {
 	return routes
 }
 
-// next returns the request that a client makes when it follows the redirect of this one, and the key of the route or site
-// that redirects; false if none does, or to elsewhere.
+// next returns the request that a client makes when it follows the redirect of this request, and the key of the route
+// or site that redirects. ok is false if nothing redirects, or if the target is on another server.
 func (f *redirectFollower) next(at followedRequest) (next followedRequest, key string, ok bool) {
 	if f.healthPath != "" && at.path == f.healthPath && (at.method == http.MethodGet || at.method == http.MethodHead) {
 		return next, "", false
@@ -188,7 +188,7 @@ func (f *redirectFollower) next(at followedRequest) (next followedRequest, key s
 	return next, route.key, ok
 }
 
-// leadsTo returns the request for the target of a redirect; false if another server gets it.
+// leadsTo returns the request for the target of a redirect. ok is false if another server gets it.
 func (f *redirectFollower) leadsTo(at followedRequest, target string) (next followedRequest, ok bool) {
 	if scheme, rest, isURL := strings.Cut(target, "://"); isURL && target[0] != '/' {
 		authority := rest
