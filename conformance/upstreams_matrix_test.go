@@ -15,7 +15,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestFaultsOverEveryProtocolCostNoRequestThatNeedNotFail is the part of the matrix of `make soak` in which nothing waits for a
-// time-out: each fault once at least, each way to reach the upstreams several times, and clients of HTTP/1.1 and HTTP/2 in each
+// timeout: each fault once at least, each way to reach the upstreams several times, and clients of HTTP/1.1 and HTTP/2 in each
 // load (S-18.2).
 func TestFaultsOverEveryProtocolCostNoRequestThatNeedNotFail(t *testing.T) {
 	picked, err := soak.Pick(

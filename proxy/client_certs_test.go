@@ -24,11 +24,11 @@ import (
 type testCA struct {
 	key  *ecdsa.PrivateKey
 	cert *x509.Certificate
-	// chain is what follows a leaf, up to the CA and without it.
+	// chain holds the certificates between a leaf and the root, without either.
 	chain [][]byte
 }
 
-// newTestCA returns a CA of that name; signed by another one unless that is nil.
+// newTestCA returns a CA with that name. It is signed by the other CA, or by itself if that is nil.
 func newTestCA(t testing.TB, name string, by *testCA) *testCA {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -78,7 +78,7 @@ func demandFor(host string, ca *testCA, hash string, required bool) *clientDeman
 	return newClientDemand(&config.Site{Host: host, ClientCerts: &config.ClientCerts{Roots: roots, CAHash: hash, Required: required}})
 }
 
-// demands are those of the sites of a listener, by host; a reload replaces them.
+// demands are the demands of a listener's sites, by host. A reload replaces them.
 type demands struct {
 	of atomic.Pointer[map[string]*clientDemand]
 }
@@ -86,8 +86,8 @@ type demands struct {
 func (d *demands) use(of map[string]*clientDemand) { d.of.Store(&of) }
 func (d *demands) find(name string) *clientDemand  { return (*d.of.Load())[name] }
 
-// demandingServer is a server like sessionServer, whose sites have these demands. identities gets what it knows of each client
-// whose handshake has succeeded.
+// demandingServer is a server like sessionServer, whose sites have these demands. identities receives what the server
+// knows of each client whose handshake has succeeded.
 func demandingServer(t testing.TB, of *demands, hosts ...string) (address string, identities chan *clientIdentity) {
 	t.Helper()
 	source := newTableSource(testCertificate(t, hosts...))
@@ -203,13 +203,13 @@ func TestNoSessionResumesAcrossSitesThatDemandCertificates(t *testing.T) {
 }
 
 func TestWhichCertificatesOfClientsAreAccepted(t *testing.T) {
-	ca, other := newTestCA(t, "CA", nil), newTestCA(t, "CA", nil) // of the same name
+	ca, other := newTestCA(t, "CA", nil), newTestCA(t, "CA", nil) // both have the same name
 	long := newTestCA(t, "1", ca)
 	for range 19 {
 		long = newTestCA(t, "next", long)
 	}
 	ann := pkix.Name{CommonName: "ann", Organization: []string{"Example\r\nX-Evil: 1\u00e9"}}
-	// sending returns a valid certificate that is sent with others that no chain needs, n in all.
+	// sending returns a valid certificate that is sent with certificates that no chain needs, n in all.
 	sending := func(n int) *tls.Certificate {
 		sent := ca.issue(t, ann, -time.Minute, time.Hour)
 		for len(sent.Certificate) < n {

@@ -139,9 +139,9 @@ func h2Frames(write func(c *h2Client)) []byte {
 	return out.Bytes()
 }
 
-// TestAClientThatReadsNothingIsGoneAfterItsClock runs clients with more data under way than the kernel takes, which then
-// behave in different ways. However they make TLS and HTTP/2 wait, the connection ends, and the kernel keeps nothing of it
-// (S-12.9).
+// TestAClientThatReadsNothingIsGoneAfterItsClock runs clients with more data under way than the kernel takes, each with
+// a different behaviour. However they make TLS and HTTP/2 wait, the connection must end, and the kernel must keep
+// nothing of it (S-12.9).
 func TestAClientThatReadsNothingIsGoneAfterItsClock(t *testing.T) {
 	begin := h2Frames(func(c *h2Client) {
 		c.sent(c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1<<31 - 1}))
@@ -200,7 +200,7 @@ func TestAClientThatReadsNothingIsGoneAfterItsClock(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			// The handshake has longer: on a loaded machine one second may not be enough for it.
+			// The handshake has more time, because on a loaded machine one second may not be enough for it.
 			p := startPath(t, upstream, func(o *pathOptions) { o.bodyIdle, o.idle, o.header = time.Second, time.Second, 10*time.Second })
 			c := dialUnread(t, p, test.protocol)
 			if _, err := io.WriteString(c, test.first); err != nil {
@@ -228,8 +228,8 @@ func TestAClientThatReadsNothingIsGoneAfterItsClock(t *testing.T) {
 	}
 }
 
-// TestAnAnswerThatTheKernelHoldsReachesASlowClient has a client read an answer after its connection was closed: slower than
-// every deadline, but always a little.
+// TestAnAnswerThatTheKernelHoldsReachesASlowClient has a client read an answer after its connection was closed. It is
+// slower than every deadline, but keeps reading a little.
 func TestAnAnswerThatTheKernelHoldsReachesASlowClient(t *testing.T) {
 	for _, closing := range []string{"Connection: close\r\n", ""} {
 		t.Run(closing, func(t *testing.T) {

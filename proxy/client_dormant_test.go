@@ -155,8 +155,8 @@ func TestAClientThatLeavesADormantConnectionEndsIt(t *testing.T) {
 	}
 }
 
-// Requests arrive at every moment of a connection's way into dormancy and out of it. None may be lost, and no read may meet a
-// deadline that was meant for an earlier one.
+// Requests arrive at every moment of a connection's transition to dormancy and back. None may be lost, and no read may
+// meet a deadline that was meant for an earlier one.
 func TestRequestsThatComeWhileAConnectionBecomesDormantAreAnswered(t *testing.T) {
 	for _, protocol := range []string{"http/1.1", "h2"} {
 		t.Run(protocol, func(t *testing.T) {

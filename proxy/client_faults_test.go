@@ -86,7 +86,7 @@ func TestTheSweeperLeavesTheNextRequestAlone(t *testing.T) {
 	leaks(t)
 	p := startPath(t, scriptedUpstream(t, nil, answering(okResponse)), func(o *pathOptions) { o.level = eventlog.LevelError })
 	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() { // it sees every state of the exchange
+	go func() { // reads every state of the exchange
 		defer close(stopped)
 		for {
 			select {
@@ -112,8 +112,8 @@ func TestTheSweeperLeavesTheNextRequestAlone(t *testing.T) {
 func TestAClientThatDoesNotReadItsErrorsIsCutOff(t *testing.T) {
 	leaks(t)
 	p := startPath(t, "127.0.0.1:1", func(o *pathOptions) {
-		// The idle timeout is short too: if the kernel drops data for which the client has no room, the acknowledgements in
-		// it are lost too, no further request comes, and the connection is idle.
+		// The idle timeout is short too. If the kernel drops data for which the client has no room, the
+		// acknowledgements in that data are lost as well. Then no further request arrives, and the connection is idle.
 		o.bodyIdle, o.header, o.idle, o.level = 300*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond, eventlog.LevelError
 	})
 	conn := p.dial(t)
@@ -192,7 +192,7 @@ func TestWhatIsLeftOfABodyIsNoRequestOfAnotherClient(t *testing.T) {
 	for range 20 { // the buffers come from a pool, and this one may not be the previous client's
 		attacker := p.dial(t)
 		_, _ = io.WriteString(attacker, "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n")
-		time.Sleep(5 * time.Millisecond) // so that the following bytes are read into the buffer of the body
+		time.Sleep(5 * time.Millisecond) // the following bytes are then read into the buffer of the body
 		_, _ = io.WriteString(attacker, "1\r\nxGET /planted HTTP/1.1\r\nHost: a.test\r\n\r\n")
 		if response, _ := readResponse(t, bufio.NewReader(attacker), "POST"); response.StatusCode != 400 {
 			t.Fatalf("got %d for an invalid chunk", response.StatusCode)

@@ -9,8 +9,8 @@ import (
 	"reverse-proxy/proxy/deadline"
 )
 
-// TestWhatIsQueuedDoesNotMoveByItself queues more and more for a client that reads nothing: only data that the client's
-// side has taken counts as moving (S-12.9).
+// TestWhatIsQueuedDoesNotMoveByItself queues more and more data for a client that reads nothing. Only data that the
+// client has taken counts as progress (S-12.9).
 func TestWhatIsQueuedDoesNotMoveByItself(t *testing.T) {
 	w := newWorkTest(t, Request{Method: "GET", Protocol: HTTP11})
 	moving := func() bool { // each call is in its own sweep
@@ -48,7 +48,7 @@ func TestWhatIsQueuedDoesNotMoveByItself(t *testing.T) {
 	})
 }
 
-// fakeTaken is a connection whose looks are counted.
+// fakeTaken is a connection that counts how often it is looked at.
 type fakeTaken struct {
 	taken uint64
 	all   bool
@@ -60,8 +60,8 @@ func (f *fakeTaken) takenBytes() (taken uint64, all, ok bool) {
 	return f.taken, f.all, true
 }
 
-// TestAClientThatHasTakenAllIsNotLookedAt holds the number of system calls of an exchange that waits: a stream of events has
-// one sweep after the other in which nothing is written.
+// TestAClientThatHasTakenAllIsNotLookedAt bounds the number of system calls of an exchange that waits: in a stream of
+// events, nothing is written during most sweeps.
 func TestAClientThatHasTakenAllIsNotLookedAt(t *testing.T) {
 	p, from := clientProgress{}, &fakeTaken{}
 	now, written := int64(0), uint64(0)
@@ -84,7 +84,7 @@ func TestAClientThatHasTakenAllIsNotLookedAt(t *testing.T) {
 		{0, 0, true, false, 0},     // and still is not
 		{100, 0, false, false, 1},  // an event is on its way
 		{100, 60, false, true, 1},  // a part of it was taken
-		{100, 60, false, false, 1}, // the rest takes its time: that is looked for
+		{100, 60, false, false, 1}, // the rest takes its time, so it is looked for
 		{100, 100, true, true, 1},  // the rest was taken
 		{100, 100, true, false, 0}, // nothing can move any more
 		{100, 100, true, false, 0},
@@ -114,8 +114,8 @@ func TestWhatWasWrittenIsCounted(t *testing.T) {
 	waitFor(t, "the client's side to take all", taken)
 }
 
-// TestAClientThatHasTakenEverythingIsLeftInPeace holds what a silent stream of events or a silent tunnel costs: a look a second,
-// and not one in each sweep.
+// TestAClientThatHasTakenEverythingIsLeftInPeace bounds the cost of a silent stream of events or a silent tunnel: one
+// look a second, and not one in each sweep.
 func TestAClientThatHasTakenEverythingIsLeftInPeace(t *testing.T) {
 	for _, phase := range []deadline.Phase{deadline.PhaseUpstream, deadline.PhaseBody, deadline.PhaseTunnel} {
 		w := newWorkTest(t, Request{Method: "GET", Protocol: HTTP11})
@@ -126,7 +126,7 @@ func TestAClientThatHasTakenEverythingIsLeftInPeace(t *testing.T) {
 		w.exchange.timer = &w.conn.timer
 		w.exchange.client = w.http1Work
 		w.exchange.body.ended.Store(true)
-		look := func() time.Duration { // each call is in a sweep of its own
+		look := func() time.Duration { // each call is in its own sweep
 			sweeper.Clock.Add(int64(deadline.Interval))
 			if !w.conn.timer.Set(phase, time.Hour) {
 				t.Fatal("the deadline has passed")

@@ -19,7 +19,8 @@ func TestNoShareOfConnectionsHoldsForATrustedProxy(t *testing.T) {
 	if ticket, _ := r.admit(client); ticket.wait() != admitted {
 		t.Fatal("the connection of a client has no room")
 	}
-	// The proxy's next connection waits, as nothing is idle: it is not refused for the three that it has.
+	// The proxy's next connection waits, because no connection is idle. It is not refused although the proxy already
+	// has three.
 	waiting, _ := r.admitPeer(proxy, true)
 	if len(r.queue) != 1 || r.refused != 0 {
 		t.Fatalf("got %d in the queue and %d refused, want the proxy to wait", len(r.queue), r.refused)
@@ -112,7 +113,7 @@ func TestAConnectionCountsForTheSourceOfItsHeader(t *testing.T) {
 	if r.proxies[balancer].conns != 1 || r.clients[client].conns != 2 || r.open != 3 {
 		t.Fatalf("got %d connections of the balancer, %d of the client and %d in all", r.proxies[balancer].conns, r.clients[client].conns, r.open)
 	}
-	r.queue = append(r.queue, &ticket{key: numberedKey(3), done: make(chan struct{})}) // somebody waits for room
+	r.queue = append(r.queue, &ticket{key: numberedKey(3), done: make(chan struct{})}) // a connection waits for room
 	if held, ok := r.comesFrom(third, client, false); ok || held != 2 || r.refused != 1 {
 		t.Errorf("got %d, %v while others wait, want the connection refused for the 2 that its client has", held, ok)
 	}

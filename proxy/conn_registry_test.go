@@ -103,13 +103,13 @@ func (r *registryTest) interrupted(t testing.TB, c *clientConn) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// admitting asks for room for a connection of a new client.
+// admitting requests room for a connection of a new client.
 func (r *registryTest) admitting() *ticket {
 	t, _ := r.admit(r.newClient())
 	return t
 }
 
-// decided reports whether the outcome of the ticket is known.
+// decided reports whether the result of the ticket is known.
 func (t *ticket) decided() bool {
 	select {
 	case <-t.done:

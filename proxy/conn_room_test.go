@@ -371,8 +371,8 @@ func TestAcceptingGoesOnWhileOthersLeave(t *testing.T) {
 	}
 }
 
-// TestAnIdleConnectionThatHasReceivedARequestIsAskedOnce has only connections that still seem idle although a request has come
-// on each. Their goroutines may be waiting for the registry's lock, so the search must end without them.
+// TestAnIdleConnectionThatHasReceivedARequestIsAskedOnce has only connections that still look idle although each has
+// received a request. Their goroutines may be waiting for the registry's lock, so the search must end without them.
 func TestAnIdleConnectionThatHasReceivedARequestIsAskedOnce(t *testing.T) {
 	const n = longestIdleKept + 3
 	w := newCrowd(t, n, n)
@@ -401,8 +401,8 @@ func TestAnIdleConnectionThatHasReceivedARequestIsAskedOnce(t *testing.T) {
 	}
 }
 
-// TestTheSearchForRoomIsBoundedBetweenTwoSweeps has a client wait while all connections are in use, and the requests of another
-// one come and go: each ends with a look for room, under the lock that every connection takes.
+// TestTheSearchForRoomIsBoundedBetweenTwoSweeps has a client wait while all connections are in use. Another client's
+// requests come and go, and each that ends causes a search for room, under the lock that every connection takes.
 func TestTheSearchForRoomIsBoundedBetweenTwoSweeps(t *testing.T) {
 	const n = 10_000
 	for name, share := range map[string]int{"all clients within their shares": n / 4, "a client above its share": n / 8} {

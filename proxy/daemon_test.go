@@ -40,7 +40,7 @@ type testDaemon struct {
 	address string
 	dir     string
 	config  string
-	// site holds the keys of the site that set its time-outs.
+	// site holds the keys of the site that set its timeouts.
 	site    string
 	log     *syncBuffer
 	signals chan os.Signal
@@ -48,7 +48,7 @@ type testDaemon struct {
 }
 
 // startDaemon starts a daemon with one self-signed listener for the site a.test, on ports 8443 and 8080 of its own address.
-// extra goes to the top of the configuration. Time-outs that extra does not set are longer than any test.
+// extra goes to the top of the configuration. Timeouts that extra does not set are longer than any test.
 func startDaemon(t *testing.T, upstream, extra string) *testDaemon {
 	t.Helper()
 	return startDaemonWithSite(t, upstream, extra, "upstream_connect_timeout_secs = 600\nupstream_request_timeout_secs = 600\n")
@@ -406,7 +406,7 @@ func TestAClientThatLeavesCancelsTheUpstreamRequest(t *testing.T) {
 	case <-time.After(patience):
 		t.Error("the upstream's connection is still open")
 	}
-	// The only other possible end, the upstream's time-out, would leave status=504.
+	// The only other possible end, the upstream's timeout, would leave status=504.
 	waitFor(t, "the log line", func() bool { return strings.Contains(d.log.String(), "status=499") })
 }
 

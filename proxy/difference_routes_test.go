@@ -39,9 +39,9 @@ func TestTheDifferenceShowsRoutesByTheirPaths(t *testing.T) {
 			admin.Difference{RoutesChanged: []admin.RouteChange{{RouteSummary: summary(put.Methods), Keys: []admin.KeyChange{{Key: "methods", Old: "GET", New: "PUT"}}}}}},
 		{"one of several routes with a path", []config.Route{get, api}, []config.Route{api, put}, plain,
 			admin.Difference{RoutesAdded: []admin.RouteSummary{summary(put.Methods)}, RoutesRemoved: []admin.RouteSummary{summary(get.Methods)}}},
-		{"the site's time-out, which the route has from it", []config.Route{api}, []config.Route{with(func(r *config.Route) { r.Settings = slower })}, slower,
+		{"the site's timeout, which the route has from it", []config.Route{api}, []config.Route{with(func(r *config.Route) { r.Settings = slower })}, slower,
 			admin.Difference{SitesChanged: []admin.SiteChange{{Host: "a.test", Listener: "l", Keys: []admin.KeyChange{{Key: "upstream_request_timeout_secs", Old: "60", New: "3600"}}}}}},
-		{"the route's own time-out", []config.Route{api}, []config.Route{with(func(r *config.Route) { r.Settings = slower })}, plain,
+		{"the route's own timeout", []config.Route{api}, []config.Route{with(func(r *config.Route) { r.Settings = slower })}, plain,
 			admin.Difference{RoutesChanged: []admin.RouteChange{{RouteSummary: summary(nil), Keys: []admin.KeyChange{{Key: "upstream_request_timeout_secs", Old: "60", New: "3600"}}}}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"reverse-proxy/proxy/deadline"
 )
 
-// TestALeavingClientIsLookedForLessOftenTheLongerItWaits holds the cost of exchanges that take long, and how late the end of
-// a client is seen.
+// TestALeavingClientIsLookedForLessOftenTheLongerItWaits bounds the cost of long exchanges, and how late the proxy
+// notices that a client has left.
 func TestALeavingClientIsLookedForLessOftenTheLongerItWaits(t *testing.T) {
 	const interval = int64(deadline.Interval)
 	var w leaveWatch

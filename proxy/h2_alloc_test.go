@@ -208,8 +208,8 @@ func TestAnIdleConnectionKeepsNothing(t *testing.T) {
 		defer l.h.mu.Unlock()
 		return l.h.running == 0
 	}
-	// A stream ends a little after its answer: only a request that comes after that finds its goroutine, and is the second
-	// one of a connection that was idle.
+	// A stream ends a little after its answer. Only a request that comes after that finds the stream's goroutine, and
+	// is the second one of a connection that was idle.
 	waitFor(t, "the connection to be idle", idle)
 	l.request(t, l.next)
 	waitFor(t, "the connection to be idle again", idle)

@@ -120,8 +120,8 @@ func TestWhatNoHonestClientDoesEndsTheConnection(t *testing.T) {
 		goleak.IgnoreAnyFunction("reverse-proxy/proxy.rawUpstream.func2.1"))
 }
 
-// TestDATAOverTheWindowOfTheConnectionEndsIt sends bodies of which nothing can be taken meanwhile, which would reopen the
-// window: the upstream never completes the TLS handshake.
+// TestDATAOverTheWindowOfTheConnectionEndsIt sends bodies that nothing reads, because the upstream never completes the
+// TLS handshake. Reading them would reopen the window.
 func TestDATAOverTheWindowOfTheConnectionEndsIt(t *testing.T) {
 	_, roots := upstreamTLS(t)
 	upstream := scriptedUpstream(t, nil, func(_ int, r *bufio.Reader, _ net.Conn) { _, _ = io.Copy(io.Discard, r) })
@@ -183,7 +183,7 @@ func TestAHeadThatDoesNotComeWholeIsCutAndPINGsAreNoActivity(t *testing.T) {
 }
 
 // TestAMapThatIsZoomedIsServedOn cancels 30 requests three times a second for an hour of the sweeper's clock, and then
-// resets without a pause.
+// resets streams without a pause.
 func TestAMapThatIsZoomedIsServedOn(t *testing.T) {
 	resets := h2Allowances[h2Resets].allowance
 	b := budget{left: resets.burst}

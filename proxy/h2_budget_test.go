@@ -62,7 +62,7 @@ func TestAStreamThatIsResetMakesNoRoomAtOnce(t *testing.T) {
 		return strings.Contains(answerOf(scrapeOf(d.Daemon)), `reverse_proxy_requests_total{site="",listener="",method="other",status="4xx"} 1`)
 	})
 	waitFor(t, "the end of what was reset", func() bool { return d.pipeline.inFlight.Load() == maxConcurrentStreams-50 })
-	// The request is for an unknown host, as all upstream connections are in use.
+	// The request is for an unknown host, because all upstream connections are in use.
 	c.head(last+2, true, ":method", "GET", ":scheme", "https", ":path", "/", ":authority", "b.test")
 	if s := c.answer(last + 2); len(s.heads) != 1 {
 		t.Errorf("got the reset %q when exchanges have ended, want an answer", s.reset)
@@ -108,8 +108,8 @@ func TestFramesThatAreSentEarnControlFrames(t *testing.T) {
 	}
 }
 
-// TestEveryMalformedStreamTakesAToken has a client that sends nothing else: it is refused in the end, because the limiter counts
-// malformed requests over every protocol.
+// TestEveryMalformedStreamTakesAToken has a client that sends only malformed requests. In the end it is refused,
+// because the limiter counts them over every protocol.
 func TestEveryMalformedStreamTakesAToken(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "")
 	config := *d.dynamic.Load()

@@ -30,12 +30,12 @@ type h2Client struct {
 	// order is the list of the streams of the DATA frames.
 	order []uint32
 	conn  net.Conn
-	// quiet disables answers, as another goroutine sends.
+	// quiet disables answers, because another goroutine sends.
 	quiet bool
 	out   batch
 }
 
-// batch is a writer that can hold back what is written.
+// batch is a writer that can hold back its output.
 type batch struct {
 	to io.Writer
 	// kept holds the data until flush; it is nil while writes are sent at once.
@@ -89,7 +89,7 @@ func newH2ClientOn(t *testing.T, conn net.Conn, settings ...http2.Setting) *h2Cl
 	return c
 }
 
-// sent records a send error: the connection may have been ended, which the waiting methods check.
+// sent stores the first send error. The connection may have been ended, which the methods that wait check.
 func (c *h2Client) sent(err error) {
 	if err != nil && c.err == nil {
 		c.err = err
@@ -201,7 +201,7 @@ func (c *h2Client) answer(id uint32) *h2Result {
 	return s
 }
 
-// sync waits until the proxy has handled all that was sent before: the answer to a PING proves it.
+// sync waits until the proxy has handled everything that was sent before, which the answer to a PING proves.
 func (c *h2Client) sync() {
 	c.t.Helper()
 	want := c.acks + 1

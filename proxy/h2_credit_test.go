@@ -10,9 +10,9 @@ import (
 	codec "reverse-proxy/proxy/http2"
 )
 
-// TestWhateverBecomesOfDATAItsWindowComesBack sends far more than the window of a connection, in frames that do not reach
-// an upstream for various reasons. Each time the proxy must reopen the window: otherwise the client would stall, or be
-// ended for DATA over the window.
+// TestWhateverBecomesOfDATAItsWindowComesBack sends far more than the window of a connection, in frames that for
+// various reasons do not reach an upstream. Each time the proxy must reopen the window. Otherwise the client would
+// stall, or be ended for DATA over the window.
 func TestWhateverBecomesOfDATAItsWindowComesBack(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "")
 	block := strings.Repeat("x", 16<<10)

@@ -64,8 +64,8 @@ func TestLongFramesOfDataArriveAsTheyWereSent(t *testing.T) {
 	}
 }
 
-// TestALongFrameForAStreamThatIsClosedIsNotKept sends data that crosses a reset: it belongs to nothing, and the next request
-// is answered.
+// TestALongFrameForAStreamThatIsClosedIsNotKept sends data that crosses a reset. The data is dropped, and the next
+// request is answered.
 func TestALongFrameForAStreamThatIsClosedIsNotKept(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "")
 	c := newH2Client(t, d)

@@ -305,7 +305,7 @@ func TestShutdownSaysGOAWAYTwiceAndLetsStreamsEnd(t *testing.T) {
 	waitFor(t, "the request", func() bool { return begun.Load() == 1 })
 	d.signals <- syscall.SIGTERM
 	busy.until("the first GOAWAY", func() bool { return len(busy.goAways) == 1 })
-	busy.request(3, "GET", "/", true) // it was on its way, so it is still served
+	busy.request(3, "GET", "/", true) // it was already on its way, so it is still served
 	waitFor(t, "the second request", func() bool { return begun.Load() == 2 })
 	busy.until("the second GOAWAY", func() bool { return len(busy.goAways) == 2 })
 	idle.ended()

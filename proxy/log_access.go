@@ -25,7 +25,7 @@ type accessRecord struct {
 	Upstream string
 	// Duration is the time from the request's head to the last byte of the response's body.
 	Duration time.Duration
-	// EndedBy is the key of the time-out that has cut the response off; "" if none has.
+	// EndedBy is the key of the timeout that has cut the response off; "" if none has.
 	EndedBy string
 	// Route is the path of the route that took the request, as configured; "" if none did.
 	Route string

@@ -69,7 +69,7 @@ func TestGatheredWritesAreSentTogetherAndInOrder(t *testing.T) {
 	}
 }
 
-// crypto/tls moves the deadline of a connection to send close_notify. The record that a time-out has cut must stay the last.
+// crypto/tls moves the deadline of a connection to send close_notify. The record that a timeout has cut must stay the last.
 func TestNothingFollowsGatheredBytesThatWereCut(t *testing.T) {
 	s, far := socketPair(t)
 	buffer := make([]byte, 0, 8<<20)

@@ -95,7 +95,7 @@ func TestAReadThatMayNotWaitFindsNothingReady(t *testing.T) {
 		t.Fatalf("got %d, %v, want errNotReady", n, err)
 	}
 	if temporary, ok := errNotReady.(interface{ Temporary() bool }); !ok || !temporary.Temporary() || errNotReady.Timeout() {
-		t.Error("errNotReady has to be temporary and no time-out, or crypto/tls gives the connection up")
+		t.Error("errNotReady has to be temporary and no timeout, or crypto/tls gives the connection up")
 	}
 	if _, err := far.Write([]byte("now")); err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func TestAWriteThatWaitsIsInterruptedByADeadline(t *testing.T) {
 	select {
 	case err := <-done:
 		if !errors.Is(err, os.ErrDeadlineExceeded) || !isTimeout(err) {
-			t.Errorf("got %v, want a time-out", err)
+			t.Errorf("got %v, want a timeout", err)
 		}
 	case <-time.After(patience):
 		t.Fatal("the write was not interrupted")

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestForwardSaysWhatBecameOfTheResponse compares what forward returns: nothing only if the client was given all of the
-// upstream's response.
+// TestForwardSaysWhatBecameOfTheResponse compares the results of forward: nil only if the client was given the whole
+// response of the upstream.
 func TestForwardSaysWhatBecameOfTheResponse(t *testing.T) {
 	for _, test := range []struct {
 		name, upstream string

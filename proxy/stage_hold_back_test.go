@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TestTheTimeOfAPauseIsNotTheUpstreams pauses the site of a request: what the upstream takes is counted from the end of the
+// TestTheTimeOfAPauseIsNotTheUpstreams pauses the site of a request. The upstream's time must count from the end of the
 // pause, as the metrics promise.
 func TestTheTimeOfAPauseIsNotTheUpstreams(t *testing.T) {
 	p := newTestPipeline(t)

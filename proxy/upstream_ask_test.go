@@ -190,8 +190,8 @@ func TestTheCookiesOfAServiceGoToTheClientIfTheyAreNamed(t *testing.T) {
 	}
 }
 
-// TestThePathThatAServiceIsAskedAboutIsTheOneThatTheUpstreamServes sends paths that the service could take for another one than
-// the upstream does, such as one below a public path.
+// TestThePathThatAServiceIsAskedAboutIsTheOneThatTheUpstreamServes sends paths that the service could read differently
+// from the upstream, such as one below a public path.
 func TestThePathThatAServiceIsAskedAboutIsTheOneThatTheUpstreamServes(t *testing.T) {
 	for path, want := range map[string]int{
 		"/public/../admin": 400, "/public/%2e%2e/admin": 400, "/public/..;/admin": 400, "/public%2f..%2fadmin": 400, `/public\..\admin`: 400, "/./admin": 400,

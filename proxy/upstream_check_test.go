@@ -12,8 +12,8 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// checked returns the check of an upstream at an address, for upstreams that close with the test. Its timeout ends, with an error, a
-// check that nothing else has ended.
+// checked returns the check of an upstream at an address, for upstreams that close with the test. The timeout of the
+// check ends, with an error, a check that nothing else has ended.
 func checked(t *testing.T, u *upstreams, address string) (*balance.State, upstreamCheck) {
 	t.Helper()
 	settings := config.Settings{UpstreamScheme: "http", UpstreamProtocol: "http1", ConnectTimeout: patience, RequestTimeout: patience,
@@ -22,8 +22,8 @@ func checked(t *testing.T, u *upstreams, address string) (*balance.State, upstre
 	return u.states.State(r.stateKey(address)), upstreamCheck{u.target(r, 0), "a.test", settings.Health}
 }
 
-// TestChecksEndWithWhatWantsThem checks that no reload and no end of the daemon leaves a goroutine or a connection of a check,
-// whatever the upstream does, and that a check that was ended says nothing about its upstream (S-18.3).
+// TestChecksEndWithWhatWantsThem checks that no reload and no end of the daemon leaves a goroutine or a connection of a
+// check, whatever the upstream does. A check that was ended must say nothing about its upstream (S-18.3).
 func TestChecksEndWithWhatWantsThem(t *testing.T) {
 	for name, ends := range map[string]func(u *upstreams){
 		"a reload":              func(u *upstreams) { u.checks.keep(nil) },

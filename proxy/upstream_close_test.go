@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestAnUpstreamThatReadsNothingLeavesNothingInTheKernel closes a connection whose upstream has not read what it was sent. A
-// failed exchange has nothing to deliver; the end of a tunnel has.
+// TestAnUpstreamThatReadsNothingLeavesNothingInTheKernel closes a connection whose upstream has not read what it was
+// sent. A failed exchange has nothing left to deliver, but the end of a tunnel has.
 func TestAnUpstreamThatReadsNothingLeavesNothingInTheKernel(t *testing.T) {
 	for _, test := range []struct {
 		name     string

@@ -51,8 +51,8 @@ func TestTheCookieOfARequest(t *testing.T) {
 	}
 }
 
-// TestTheCookieKeepsTheTokensOfOtherRoutes checks that two routes of a site do not take each other's cookie away, and that
-// nothing that a client sends comes back.
+// TestTheCookieKeepsTheTokensOfOtherRoutes checks that two routes of a site keep each other's tokens, and that nothing
+// else that a client sends is sent back.
 func TestTheCookieKeepsTheTokensOfOtherRoutes(t *testing.T) {
 	var fields Fields
 	fields.Add("Cookie", "__Host-rp=old.other.<script>.other")

@@ -13,7 +13,7 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// refusingH2 is an upstream that acts on no request, and says so in the way of answer. It counts the requests.
+// refusingH2 is an upstream that processes no request, and says so with answer. It counts the requests.
 func refusingH2(t *testing.T, answer func(out []byte, stream uint32) []byte) (address string, requests *atomic.Int64) {
 	t.Helper()
 	requests = new(atomic.Int64)
@@ -28,9 +28,9 @@ func refusingH2(t *testing.T, answer func(out []byte, stream uint32) []byte) (ad
 	}), requests
 }
 
-// TestARequestThatWasNotActedOnGoesElsewhere sends requests to an upstream that refuses them, as one that is about to end does,
-// and to another one after that, as route.ask does. Only one that the first upstream has certainly not acted on may follow if its
-// method may not be repeated, and only with the whole of its body.
+// TestARequestThatWasNotActedOnGoesElsewhere sends requests to an upstream that refuses them, like one that is about to
+// end, and then to another one, as route.ask does. A request whose method may not be repeated may follow only if the
+// first upstream has certainly not processed it, and only with its whole body.
 func TestARequestThatWasNotActedOnGoesElsewhere(t *testing.T) {
 	refused := func(out []byte, stream uint32) []byte {
 		return http2.AppendRSTStream(out, stream, http2.RefusedStream)

@@ -10,9 +10,9 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// TestWhatBecomesOfARequestWhoseStreamIsReset resets the stream with every code of RFC 9113, section 7, and with one that it does
-// not have. Only REFUSED_STREAM says that the upstream has not acted on the request: that is sent again whatever its method. A GET
-// goes to another upstream once, and any other request fails (S-18.2, S-18.7).
+// TestWhatBecomesOfARequestWhoseStreamIsReset resets the stream with every code of RFC 9113, section 7, and with an
+// unknown one. Only REFUSED_STREAM says that the upstream has not processed the request, which is then sent again
+// whatever its method. A GET goes to another upstream once, and any other request fails (S-18.2, S-18.7).
 func TestWhatBecomesOfARequestWhoseStreamIsReset(t *testing.T) {
 	codes := []http2.Code{0xdead}
 	for code := http2.NoError; code <= http2.HTTP11Required; code++ {

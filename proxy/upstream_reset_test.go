@@ -29,8 +29,8 @@ func resettingUpstream(t *testing.T, code http2.Code, begun bool) string {
 	})
 }
 
-// A gRPC server whose deadline has passed resets the stream with CANCEL, of which the client makes DEADLINE_EXCEEDED. Of a 502 and
-// of INTERNAL_ERROR it would make a failure of the server.
+// A gRPC server whose deadline has passed resets the stream with CANCEL, which the client reports as DEADLINE_EXCEEDED.
+// It would report a 502 or INTERNAL_ERROR as a failure of the server.
 func TestTheCodeOfAResetReachesTheClientIfItSaysSomethingAboutTheCall(t *testing.T) {
 	for name, c := range map[string]struct {
 		code        http2.Code

@@ -43,9 +43,9 @@ func TestTheFateOfAConnection(t *testing.T) {
 	}
 }
 
-// TestNothingThatHappensMakesAFateKinder goes through all possible uses. Whatever is added to one, except the signs that
-// all is well, leads to the same fate or a worse one; and any client may use a connection only after a use that leaves
-// nothing on it.
+// TestNothingThatHappensMakesAFateKinder goes through all possible uses. Whatever is added to a use, except the signs
+// that all is well, must lead to the same fate or a worse one. Any client may use a connection only after a use that
+// leaves nothing on it.
 func TestNothingThatHappensMakesAFateKinder(t *testing.T) {
 	kind := reflect.TypeFor[upstreamUse]()
 	useOf := func(bits int) (u upstreamUse) {

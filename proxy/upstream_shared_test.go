@@ -188,7 +188,7 @@ func serveFrames(conn net.Conn, answer func(h http2.Header, out []byte) []byte) 
 	}
 }
 
-// A client that has given up a request must not end those of others, and a hanging upstream ends with its time-out.
+// A client that has given up a request must not end those of others, and a hanging upstream ends with its timeout.
 func TestACancelledRequestEndsOnlyItsStream(t *testing.T) {
 	leaks(t)
 	address := h2Server(t, func(w http.ResponseWriter, r *http.Request) {

@@ -111,8 +111,8 @@ func TestConnectionsToUpstreamsNeverOutnumberMaxConnections(t *testing.T) {
 	}
 }
 
-// TestAnIdleConnectionOfAFullUpstreamGoesToWhoeverWaitsForIt has a request wait that has just missed the only connection that
-// its upstream may have. Connections to another upstream have been idle for longer, but are of no use to it.
+// TestAnIdleConnectionOfAFullUpstreamGoesToWhoeverWaitsForIt has a request wait that has just missed the only
+// connection that its upstream may have. Connections to another upstream have been idle for longer, but do not help it.
 func TestAnIdleConnectionOfAFullUpstreamGoesToWhoeverWaitsForIt(t *testing.T) {
 	all := newUpstreams(10)
 	bounded := siteTo("b", "10.0.0.2:1", "http")

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// resettingBody is a body that calls reset when it is read first: after the connection was chosen, and before anything is sent
-// on it.
+// resettingBody is a body that calls reset at its first read: after the connection was chosen, and before anything is
+// sent on it.
 type resettingBody struct {
 	*fakeBody
 	reset func()
@@ -25,8 +25,8 @@ func (b *resettingBody) read(room []byte, wait bool) ([]byte, error) {
 	return b.fakeBody.read(room, wait)
 }
 
-// A kept connection that is reset just before a request is written to it has not got a byte of it. The request goes to a new one,
-// whatever its method (S-18.2).
+// If a kept connection is reset just before a request is written to it, the upstream has received no byte of the
+// request. The request goes to a new connection, whatever its method (S-18.2).
 func TestARequestThatFindsItsConnectionResetIsSentOnANewOne(t *testing.T) {
 	leaks(t)
 	var requests atomic.Int64

@@ -18,7 +18,7 @@ const (
 	// hundred requests in flight together: with fewer connections kept, each wave of responses would close some and the next
 	// wave dial again.
 	maxIdlePerUpstream = 512
-	// upstreamIdleTimeout closes a pooled connection that was not used. It is shorter than the keep-alive time-outs of
+	// upstreamIdleTimeout closes a pooled connection that was not used. It is shorter than the keep-alive timeouts of
 	// common application servers (60 s to 75 s), so that the proxy closes first.
 	upstreamIdleTimeout = 50 * time.Second
 	// upstreamSweep is the time between two checks of the idle connections.

@@ -40,7 +40,7 @@ func TestRoomIsLentOnlyWhileThereIsSomethingToRead(t *testing.T) {
 	}
 }
 
-// TestAResponseThatIsWaitedForHasNoBuffer interrupts the wait, as a time-out does, and then reads the response
+// TestAResponseThatIsWaitedForHasNoBuffer interrupts the wait, as a timeout does, and then reads the response
 // (S-12.8).
 func TestAResponseThatIsWaitedForHasNoBuffer(t *testing.T) {
 	ours, theirs := socketPair(t)

@@ -26,7 +26,7 @@ func (c Combination) NewLoad(dir, host string, upstreams, port int) (*Balanced, 
 	return b, nil
 }
 
-// Settings returns the settings of the site for the combination. Time-outs are short only where requests wait for them.
+// Settings returns the settings of the site for the combination. Timeouts are short only where requests wait for them.
 func (c Combination) Settings() string {
 	text := "upstream_connect_timeout_secs = 2\n"
 	if c.Slow {

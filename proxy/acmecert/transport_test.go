@@ -171,7 +171,7 @@ func TestOnlyWhatTheCASaysAboutANameIsARefusal(t *testing.T) {
 		{"nonces that are never good", problem(400, "badNonce", "no"), stageOrder, false},
 		{"no problem document", errors.New("HTTP 404: <html>"), stageOrder, false},
 		{"garbage", errors.New("JSON-decoding response body: invalid character"), stageIssue, false},
-		{"a time-out", context.DeadlineExceeded, stageValidation, false},
+		{"a timeout", context.DeadlineExceeded, stageValidation, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := isRefusal(tc.err, tc.at, acmeTestName); got != tc.want {

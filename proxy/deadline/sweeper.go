@@ -33,7 +33,7 @@ type sweepShard struct {
 	timers []*Timer
 }
 
-// Phase is what a watched connection or exchange is waiting for. It decides what a time-out means, and fits into the low
+// Phase is what a watched connection or exchange is waiting for. It decides what a timeout means, and fits into the low
 // bits of a deadline.
 type Phase int64
 

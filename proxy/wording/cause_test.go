@@ -30,7 +30,7 @@ func TestTheCauseIsTheInnermostPart(t *testing.T) {
 		{"a name that does not resolve", &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "app.test"}},
 			"lookup app.test: no such host"},
 		{"an end too early", io.ErrUnexpectedEOF, "unexpected EOF"},
-		{"a time-out", context.DeadlineExceeded, "context deadline exceeded"},
+		{"a timeout", context.DeadlineExceeded, "context deadline exceeded"},
 		{"an error of another kind", errors.New("malformed HTTP response"), "malformed HTTP response"},
 		{"a file", &fs.PathError{Op: "open", Path: "/run/a", Err: syscall.EACCES}, "permission denied"},
 	} {
