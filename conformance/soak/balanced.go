@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -51,7 +52,8 @@ type result struct {
 	id, method string
 	// http2 reports whether its client speaks HTTP/2.
 	http2 bool
-	// began is when it was sent, and took how long the answer took.
+	// began is when it began, and took how long the answer took from when there was a connection to the proxy: after a failure a
+	// client of HTTP/1.1 has to make a new one.
 	began time.Time
 	took  time.Duration
 	// status is that of the answer, 0 for none; err is why the answer is not whole.
@@ -123,7 +125,6 @@ func (b *Balanced) run(ctx context.Context) {
 				}
 				r := b.request(transport, number)
 				r.http2 = i%2 == 1
-				r.took = time.Since(r.began)
 				b.mu.Lock()
 				b.results = append(b.results, r)
 				b.mu.Unlock()
@@ -149,8 +150,8 @@ func (b *Balanced) transport(i int) *http.Transport {
 }
 
 // request makes the request with a number, and waits for the end of the answer.
-func (b *Balanced) request(transport *http.Transport, number int64) result {
-	got := result{id: strconv.FormatInt(number, 36), method: http.MethodGet, began: time.Now()}
+func (b *Balanced) request(transport *http.Transport, number int64) (got result) {
+	got = result{id: strconv.FormatInt(number, 36), method: http.MethodGet, began: time.Now()}
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
 	var body io.Reader
@@ -160,6 +161,9 @@ func (b *Balanced) request(transport *http.Transport, number int64) result {
 	if got.method == http.MethodPost && !b.Repeatable && !b.Bodiless {
 		body = strings.NewReader("the body of " + got.id)
 	}
+	connected := got.began
+	defer func() { got.took = time.Since(connected) }()
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected = time.Now() }})
 	r, err := http.NewRequestWithContext(ctx, got.method, "https://"+b.host+"/"+got.id, body)
 	if err != nil {
 		got.err = err

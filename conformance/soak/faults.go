@@ -119,6 +119,8 @@ func (b *Balanced) reached(r result) (atBad, elsewhere int) {
 func (b *Balanced) judge(of FaultCase) error {
 	var faults findings
 	before, during := 0, 0
+	// A connection of HTTP/2 that ends takes requests with it that the upstream has not read yet.
+	unseen := of.Unseen || b.wire.HTTP2
 	for _, r := range b.results {
 		if r.began.Before(b.began) {
 			before++
@@ -133,7 +135,7 @@ func (b *Balanced) judge(of FaultCase) error {
 			faults.add("%s: failed, and need not", what)
 		case r.failed() && elsewhere > 0:
 			faults.add("%s: failed, although a sound upstream got it", what)
-		case r.failed() && atBad == 0 && !of.Flaps && !of.Unseen && !early: // what was on a connection when it was closed is lost
+		case r.failed() && atBad == 0 && !of.Flaps && !unseen && !early: // what was on a connection when it was closed is lost
 			faults.add("%s: failed, and was never sent", what)
 		case atBad > 2 || elsewhere > 1: // twice if the first time was on a kept connection (S-6.8)
 			faults.add("%s: sent too often", what)

@@ -119,6 +119,7 @@ func TestTheJudgeFindsARequestThatWasLostOrSentTwice(t *testing.T) {
 		{"a GET that is lost", FaultCase{}, Wire{}, "GET", time.Minute, 502, 1, 0, "need not"},
 		{"a POST that may be lost", FaultCase{FailsPOST: true}, Wire{}, "POST", time.Minute, 502, 1, 0, ""},
 		{"a POST that is lost although it was never sent", FaultCase{FailsPOST: true}, Wire{}, "POST", time.Minute, 502, 0, 0, "never sent"},
+		{"a POST on a connection that others used too", FaultCase{FailsPOST: true}, Wire{HTTP2: true}, "POST", time.Minute, 502, 0, 0, ""},
 		{"a POST that is lost and that nobody counts", FaultCase{FailsPOST: true, Unseen: true}, Wire{}, "POST", time.Minute, 502, 0, 0, ""},
 		{"a POST on a connection that ends", FaultCase{}, Wire{}, "POST", -time.Millisecond, 502, 1, 0, ""},
 		{"a POST on one that has ended", FaultCase{}, Wire{}, "POST", noticed / 2, 502, 1, 0, "need not"},

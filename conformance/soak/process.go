@@ -96,10 +96,12 @@ func (p *process) start(m *member) error {
 	return nil
 }
 
-// suffer kills or stops the process.
+// suffer kills the process and waits for its end, with which its connections end, or stops it.
 func (p *process) suffer(fault Fault) error {
 	if fault == Killed {
-		return p.cmd.Process.Kill()
+		err := p.cmd.Process.Kill()
+		_ = p.cmd.Wait() // tells that it was killed
+		return err
 	}
 	return p.cmd.Process.Signal(syscall.SIGSTOP)
 }
