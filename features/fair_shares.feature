@@ -107,6 +107,18 @@ Feature: Fair shares of the connections
       When the client "mallory" floods "https://git.example.test" with requests of "127 times a field of 400" for "nobody.example.test", over 200 HTTP/2 connections
       Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
 
+    @S-12.6
+    Scenario Outline: Requests without a gap over 200 connections to <url>
+      Given the proxy is running
+      When the client "mallory" sends "GET /health HTTP/1.1\r\nHost: git.example.test\r\n\r\n" without end over 200 connections to "<url>"
+      Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
+      And the client "alice" is answered 301 by "http://git.example.test/" over 7 new connections, most of them within a second
+
+      Examples:
+        | url                      |
+        | https://git.example.test |
+        | http://git.example.test  |
+
   Rule: A silent connection gives way after a second
 
     @S-12.10

@@ -18,6 +18,7 @@ func (w *World) crowdSpeedSteps() []step {
 	return []step{
 		{`the client {string} begins handshakes with {string} as fast as it can, {int} at a time`, w.floodHandshakes, "Each is a ClientHello followed by a record of garbage, which costs the client nothing."},
 		{`the client {string} floods {string} with requests of {string} for {string}, over {int} HTTP/2 connections`, w.floodRequests, "As fast as they are taken. A connection that ends is opened again. What: " + parkedNames() + "."},
+		{`the client {string} sends {string} without end over {int} connections to {string}`, w.sendWithoutEnd, "As fast as it is taken, and reads what comes. A connection that ends is opened again."},
 	}
 }
 
@@ -54,6 +55,30 @@ func (w *World) floodHandshakes(client, url string, count int) error {
 		_ = conn.SetDeadline(time.Now().Add(patience))
 		if _, err := conn.Write(append(hello, garbage...)); err == nil {
 			_, _ = io.Copy(io.Discard, conn) // whatever comes, the next one begins after it
+		}
+	})
+}
+
+// endlessBytes is about how much is written at a time.
+const endlessBytes = 16 << 10
+
+func (w *World) sendWithoutEnd(client, text string, count int, url string) error {
+	data, err := unescape(text)
+	if err != nil {
+		return err
+	}
+	sent := []byte(strings.Repeat(data, 1+endlessBytes/len(data)))
+	return w.crowd(client, count, url, "http/1.1", func(conn net.Conn) {
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_, _ = io.Copy(io.Discard, conn)
+		}()
+		defer func() { _ = conn.Close(); <-ended }()
+		for {
+			if _, err := conn.Write(sent); err != nil {
+				return
+			}
 		}
 	})
 }
