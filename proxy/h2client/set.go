@@ -60,6 +60,8 @@ func (s *Set) open(body Body) (_ *Stream, crowded bool) {
 func (s *Set) Open(ctx context.Context, body Body, dial Dial) (*Stream, error) {
 	for {
 		s.mu.Lock()
+		// SETTINGS may come at any moment. A connection that had none when it was asked for a stream must be asked again.
+		greeting, own := s.greeting(nil), s.greeting(body.Owner)
 		stream, crowded := s.open(body)
 		if stream != nil {
 			s.mu.Unlock()
@@ -67,9 +69,9 @@ func (s *Set) Open(ctx context.Context, body Body, dial Dial) (*Stream, error) {
 		}
 		var owner any
 		if crowded {
-			owner = body.Owner
+			owner, greeting = body.Owner, own
 		}
-		if greeting := s.greeting(owner); greeting != nil {
+		if greeting != nil {
 			s.mu.Unlock()
 			select {
 			case <-greeting:
