@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -194,10 +195,18 @@ func (c *clientConn) lingerClose() {
 	rest := longBuffers.Get().(*[]byte)
 	defer longBuffers.Put(rest)
 	for {
-		if _, err := readRaw(c.tcp, *rest); err != nil {
+		if c.discard(*rest) != nil {
 			return
 		}
 	}
+}
+
+// discard reads what arrives into p. A read may copy as much as p holds, so others run after each (see pace), even if the
+// client sends without a gap.
+func (c *clientConn) discard(p []byte) error {
+	_, err := readRaw(c.tcp, p)
+	runtime.Gosched()
+	return err
 }
 
 // beginLinger starts the deadline of lingerClose. It returns false if the connection was cut.

@@ -26,6 +26,13 @@ func TestAGoroutineThatNeverWaitsLetsOthersRun(t *testing.T) {
 			waitFor(t, "all bytes to arrive", func() bool { return received(s) == steps })
 			return func() error { _, err := s.Read(make([]byte, 1)); return err }
 		}},
+		{"reads that discard", func(t *testing.T) func() error {
+			s, far := socketPair(t)
+			send(t, far, strings.Repeat("x", steps))
+			waitFor(t, "all bytes to arrive", func() bool { return received(s) == steps })
+			c := &clientConn{tcp: s.streamConn.(*net.TCPConn), socket: s}
+			return func() error { return c.discard(make([]byte, 1)) }
+		}},
 		{"writes", func(t *testing.T) func() error {
 			s, far := socketPair(t)
 			go io.Copy(io.Discard, far)
