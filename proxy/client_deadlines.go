@@ -24,7 +24,7 @@ func (c *clientConn) Look(p deadline.Phase) (rest time.Duration) {
 		c.endFlush()
 	}
 	if p == deadline.PhaseTunnel {
-		rest = mostBetweenLooks
+		rest = mostBetweenChecks
 	}
 	if p == deadline.PhaseUpstream || p == deadline.PhaseBody {
 		c.mu.Lock() // so the exchange stays the same

@@ -71,7 +71,7 @@ type exchange struct {
 	// start is when the head of the request was complete.
 	start time.Time
 	// leaves decides when to check whether the client has left.
-	leaves leaveWatch
+	leaves leaveChecks
 	exchangeCounts
 	exchangeAccess
 	headerScratch

@@ -11,7 +11,7 @@ import (
 // notices that a client has left.
 func TestALeavingClientIsLookedForLessOftenTheLongerItWaits(t *testing.T) {
 	const interval = int64(deadline.Interval)
-	var w leaveWatch
+	var w leaveChecks
 	w.reset()
 	begin := int64(time.Hour)
 	looks, last := 0, begin
