@@ -92,7 +92,7 @@ func demandingServer(t testing.TB, of *demands, hosts ...string) (address string
 	t.Helper()
 	source := newTableSource(testCertificate(t, hosts...))
 	base := listenerTLSConfig(source, openGate(), eventlogtest.Open(t, eventlog.New, eventlog.Options{}, io.Discard))
-	demandClientCerts(base, source, of.find)
+	demandClientCerts(base, source, openGate(), of.find)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

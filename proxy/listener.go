@@ -105,7 +105,7 @@ func (l *listener) startServing(cfg *config.Config, p *pipeline, shared *sharedS
 		headerTimeout: cfg.HeaderTimeout, idleTimeout: cfg.ConnectionIdleTimeout,
 	}
 	shared.store.bindTickets(l.config.HTTPSPort, l.sites.tls)
-	demandClientCerts(l.sites.tls, l.source, func(name string) *clientDemand { return p.dynamic.Load().sites[l.index].demandOf(name) })
+	demandClientCerts(l.sites.tls, l.source, l.gate, func(name string) *clientDemand { return p.dynamic.Load().sites[l.index].demandOf(name) })
 	for _, socket := range l.https {
 		l.serve(l.sites, socket)
 	}

@@ -47,13 +47,13 @@ func listenerTLSConfig(source cert.Source, g *gate, log *eventlog.Logger) *tls.C
 		// 3); after an error it would send internal_error.
 		return certificate, nil
 	}
-	bindSessions(config, config, source, "")
+	bindSessions(config, config, source, g, "")
 	return config
 }
 
 // demandClientCerts lets the sites of a listener ask their clients for certificates: find returns the demand of the site with
 // the server name of a handshake; nil for none.
-func demandClientCerts(base *tls.Config, source cert.Source, find func(name string) *clientDemand) {
+func demandClientCerts(base *tls.Config, source cert.Source, g *gate, find func(name string) *clientDemand) {
 	base.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if source.AsksCA() && slices.Equal(hello.SupportedProtos, []string{acme.ALPNProto}) {
 			return nil, nil
@@ -65,7 +65,7 @@ func demandClientCerts(base *tls.Config, source cert.Source, find func(name stri
 		if s, ok := hello.Conn.(*socket); ok {
 			s.demand = demand
 		}
-		return demand.apply(base, func(config *tls.Config, id string) { bindSessions(config, base, source, id) }), nil
+		return demand.apply(base, func(config *tls.Config, id string) { bindSessions(config, base, source, g, id) }), nil
 	}
 }
 

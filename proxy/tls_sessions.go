@@ -16,13 +16,18 @@ const sessionNameLabel = "reverse-proxy server name: "
 // they outlive reloads, as the configuration does.
 //
 // id is that of the demand for certificates of clients, to which the sessions are bound too (S-16.4). base is the listener's
-// configuration, which may be config itself: it has the keys.
-func bindSessions(config, base *tls.Config, source cert.Source, id string) {
+// configuration, which may be config itself: it has the keys. While the gate g is closed, no session resumes: the full handshake
+// waits at the gate, but a resumed TLS 1.3 handshake asks for no certificate. Tickets can be older than the process, because
+// machines can share their keys (S-20.5).
+func bindSessions(config, base *tls.Config, source cert.Source, g *gate, id string) {
 	config.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
 		session.Extra = append(session.Extra, []byte(sessionLabel(state.ServerName, id)))
 		return base.EncryptTicket(state, session)
 	}
 	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
+		if !g.isOpen() {
+			return nil, nil
+		}
 		session, err := base.DecryptTicket(ticket, state)
 		if session == nil || err != nil || !isSessionOf(session, state.ServerName, id) {
 			return nil, err

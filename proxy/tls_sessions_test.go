@@ -31,6 +31,11 @@ func (s *oneSession) Put(_ string, session *tls.ClientSessionState) {
 // sessionServer accepts handshakes with the configuration of a listener and sends each client a byte, with which a TLS 1.3
 // ticket arrives.
 func sessionServer(t *testing.T, source cert.Source) string {
+	return gatedSessionServer(t, source, openGate(), nil)
+}
+
+// gatedSessionServer is sessionServer with a gate and with keys for tickets. Without keys it uses its own.
+func gatedSessionServer(t *testing.T, source cert.Source, g *gate, keys [][32]byte) string {
 	t.Helper()
 	logger, err := eventlog.New(eventlog.Options{Format: eventlog.FormatText}, io.Discard)
 	if err != nil {
@@ -41,7 +46,10 @@ func sessionServer(t *testing.T, source cert.Source) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := listenerTLSConfig(source, openGate(), logger)
+	config := listenerTLSConfig(source, g, logger)
+	if keys != nil {
+		config.SetSessionTicketKeys(keys)
+	}
 	ended := make(chan struct{})
 	t.Cleanup(func() { _ = ln.Close(); <-ended })
 	go func() {
@@ -133,5 +141,31 @@ func TestASessionCanBeResumedAgain(t *testing.T) {
 				t.Errorf("%s, handshake %d, for %s: got resumed %v and error %v, want %v", tls.VersionName(version), i+1, name, resumed, err, want)
 			}
 		}
+	}
+}
+
+// Machines that share their ticket keys open each other's sessions. On a machine that is still starting, such a session must
+// wait like any other client (S-4.3): a resumed TLS 1.3 handshake does not ask for a certificate.
+func TestASessionOfAnotherMachineWaitsForTheStart(t *testing.T) {
+	source := newTableSource(testCertificate(t, "a.example"))
+	keys := [][32]byte{{1}}
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			cache := &oneSession{}
+			if _, err := resume(t, gatedSessionServer(t, source, openGate(), keys), "a.example", version, cache); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := resume(t, gatedSessionServer(t, source, newGate(50*time.Millisecond), keys), "a.example", version, cache); err == nil {
+				t.Error("a session was resumed while the gate was closed")
+			}
+			g := newGate(patience)
+			time.AfterFunc(50*time.Millisecond, g.open)
+			if _, err := resume(t, gatedSessionServer(t, source, g, keys), "a.example", version, cache); err != nil {
+				t.Errorf("a session that waited for the gate: %v", err)
+			}
+			if resumed, err := resume(t, gatedSessionServer(t, source, g, keys), "a.example", version, cache); err != nil || !resumed {
+				t.Errorf("after the start: got resumed %v and error %v, want true", resumed, err)
+			}
+		})
 	}
 }
