@@ -48,14 +48,16 @@ func (r *redirector) handle(x *exchange) {
 	}
 }
 
-// refuse implements requestHandler.
+// refuse implements requestHandler. Before step 8 it sends no answer (S-4.3).
 func (r *redirector) refuse(x *exchange, a *answer, reason string) {
 	x.dates = &r.dates
 	x.body.timedBy(x.timer, r.bodyIdle)
 	if r.log.Enabled(eventlog.LevelDebug) {
 		r.log.Log(eventlog.LevelDebug, "CONNECTION_ERROR", eventlog.Str("client_ip", x.request.ClientText), eventlog.Str("error", reason))
 	}
-	x.send(a)
+	if r.gate.isOpen() {
+		x.send(a)
+	}
 }
 
 // lastAnswer returns an answer with the given status, after which the connection ends.

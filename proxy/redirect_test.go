@@ -111,9 +111,17 @@ func TestTheRedirectPortAnswersChallengesFirst(t *testing.T) {
 
 func TestTheRedirectPortHoldsEverybodyElseBackUntilTheDaemonServes(t *testing.T) {
 	logger := eventlogtest.Open(t, eventlog.New, eventlog.Options{}, io.Discard)
-	head, body := redirectPort(t, newRedirector(443, &challengeSourceForTest{}, newGate(0), logger, time.Minute),
-		"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
-	if head != "\r\n" || body != "" {
-		t.Errorf("got %q and %q, want no answer", head, body)
+	for _, test := range []struct{ name, request string }{
+		{"a request", "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"},
+		{"a request without a host", "GET / HTTP/1.1\r\n\r\n"},
+		{"a request of another version", "GET / HTTP/1.2\r\nHost: a.example\r\n\r\n"},
+		{"no request", "\x16\x03\x01\x02\x00\x01\r\n\r\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			head, body := redirectPort(t, newRedirector(443, &challengeSourceForTest{}, newGate(0), logger, time.Minute), test.request)
+			if head != "\r\n" || body != "" {
+				t.Errorf("got %q and %q, want no answer", head, body)
+			}
+		})
 	}
 }
