@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,6 +29,12 @@ func TestAFieldWithoutANameIsNotForwarded(t *testing.T) {
 	}
 	if !forbiddenTrailer(Field{}) {
 		t.Error("a trailer field without a name is forwarded")
+	}
+}
+
+func TestCredentialsAreNotAnnouncedAsTrailers(t *testing.T) {
+	if got := appendTrailerNames(nil, fieldList("Trailer", "X-Sum, AUTHORIZATION", "Trailer", "cookie")); !slices.Equal(got, []string{"X-Sum"}) {
+		t.Errorf("got %q, want only X-Sum", got)
 	}
 }
 

@@ -266,13 +266,14 @@ func TestEveryStageUsesTheConfigurationOfTheRequest(t *testing.T) {
 	}
 }
 
-// TestTheTrailersOfARequestHoldNothingThatAHeadMayNot sends as trailers the fields that are removed from heads.
+// TestTheTrailersOfARequestHoldNothingThatAHeadMayNot sends as trailers the fields that are removed from heads, and those by
+// which the rules of access decide: an upstream that merges them with the head would act for another user.
 func TestTheTrailersOfARequestHoldNothingThatAHeadMayNot(t *testing.T) {
 	c := &upstreamCall{request: &Request{ContentLength: -1}, body: &requestBody{}}
 	c.body.source = &trailingBody{fields: fieldList(
 		"X-Sum", "1", "X-Real-IP", "6.6.6.6", "x_forwarded_for", "6.6.6.6", "X-Forwarded-Proto", "http", "Forwarded", "for=6.6.6.6", "Proxy", "x",
 		"Connection", "close", "TE", "trailers", "Transfer-Encoding", "chunked", "Upgrade", "h2c", "Content-Length", "5", "Host", "evil",
-		"Keep-Alive", "1", "Proxy-Authorization", "x", "Trailer", "X-Sum", "X-Last", "2",
+		"Keep-Alive", "1", "Proxy-Authorization", "x", "Trailer", "X-Sum", "authorization", "Basic eDp5", "Cookie", "session=2", "X-Last", "2",
 	)}
 	if got, want := string(c.appendBodyPart(nil, nil, true)), "0\r\nX-Sum: 1\r\nX-Last: 2\r\n\r\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)

@@ -6,9 +6,9 @@ import (
 )
 
 // forbiddenTrailer reports whether a field must not be passed on in a request's trailer section: framing, routing and
-// hop-by-hop fields, and fields that the proxy itself vouches for (RFC 9110, section 6.5.1).
+// hop-by-hop fields, credentials, and fields that the proxy itself vouches for (RFC 9110, section 6.5.1).
 func forbiddenTrailer(field Field) bool {
-	return field.Name == "" || headers.HopByHop.Has(field.Name) || headers.Believed.Has(field.Name)
+	return field.Name == "" || headers.HopByHop.Has(field.Name) || headers.Believed.Has(field.Name) || headers.Credentials.Has(field.Name)
 }
 
 // appendTrailerNames appends the names that Trailer announces and that may be passed on. It leaves out names that are not

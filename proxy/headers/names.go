@@ -36,6 +36,10 @@ var hopByHop = []string{
 // rule can still set them, because the operator then chose the value.
 var concealed = []string{"Server", "Alt-Svc"}
 
+// credentials are the fields by which the rules of access, and upstreams, tell users apart. A client sends them in the head of
+// a request. In its trailers they would come after the rules have decided, and some servers merge trailers with the head.
+var credentials = []string{"Authorization", "Cookie"}
+
 // The sets of these names never change.
 var (
 	// Believed are the fields that no client may send.
@@ -44,4 +48,6 @@ var (
 	HopByHop = NewNameSet(false, hopByHop)
 	// Concealed are the upstreams' fields that are never passed to clients.
 	Concealed = NewNameSet(false, concealed)
+	// Credentials are the fields of a request by which users are told apart.
+	Credentials = NewNameSet(false, credentials)
 )
