@@ -69,3 +69,36 @@ func TestWhatBecomesOfARequestWhoseStreamIsReset(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatBecomesOfARequestAfterAnotherOne does the same after a request that was answered, whose permission for a stream is
+// used again. A connection of HTTP/1.1 that was used again may have been dead all along; a fault of a stream shows that the
+// upstream has received the request (S-6.8).
+func TestWhatBecomesOfARequestAfterAnotherOne(t *testing.T) {
+	for name, fault := range map[string]func(out []byte, stream uint32) []byte{
+		"a reset": func(out []byte, stream uint32) []byte { return http2.AppendRSTStream(out, stream, http2.InternalError) },
+		"a head without a status": func(out []byte, stream uint32) []byte {
+			return http2.AppendHeader(out, 0, http2.TypeHeaders, http2.FlagEndHeaders|http2.FlagEndStream, stream)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			leaks(t)
+			address, requests := refusingH2(t, func(out []byte, stream uint32) []byte {
+				if stream == 1 {
+					return append(http2.AppendHeader(out, 1, http2.TypeHeaders, http2.FlagEndHeaders|http2.FlagEndStream, stream), 0x88)
+				}
+				return fault(out, stream)
+			})
+			_, call := sharedCalls(t, address, 10)
+			if status, _, err := call().sendAlone(&Request{Method: "GET", Target: "/", Authority: "a.test"}, nil); status != 200 || err != nil {
+				t.Fatalf("got %d, %v; want 200", status, err)
+			}
+			var failed *h2client.Error
+			if _, _, err := call().sendAlone(&Request{Method: "PUT", Target: "/", Authority: "a.test"}, nil); !errors.As(err, &failed) {
+				t.Errorf("got %v, want the fault", err)
+			}
+			if got := requests.Load(); got != 2 {
+				t.Errorf("the upstream got %d requests, want 2", got)
+			}
+		})
+	}
+}

@@ -25,7 +25,7 @@ type errUpstreamClosed struct{ error }
 func (e errUpstreamClosed) Unwrap() error { return e.error }
 
 // roundTrip sends the request to the target and reads the head of its response. If a pooled connection turns out to be
-// dead, it uses a new one if that is safe (S-6.8). The returned connection belongs to the call until giveBack or
+// dead, it uses a new one if that is safe (S-6.8); mayRepeatShared says when it is over HTTP/2. The returned connection belongs to the call until giveBack or
 // release. roundTrip composes nothing until it has a connection to write to (S-12.8). If another upstream may be tried
 // after an error, it keeps what it has composed, because the beginning of a body cannot be read again.
 func (c *upstreamCall) roundTrip() (conn *upstreamConn, err error) {
@@ -58,7 +58,7 @@ func (c *upstreamCall) roundTrip() (conn *upstreamConn, err error) {
 			pool.put(conn) // nothing was sent on it
 			return nil, err
 		}
-		reused := conn.reused
+		reused := conn.reused && !conn.shared // over HTTP/2 every stream is new
 		err = c.tryOn(conn, whole)
 		if err == nil {
 			c.responseTime = time.Since(sent)
