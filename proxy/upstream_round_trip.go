@@ -25,9 +25,10 @@ type errUpstreamClosed struct{ error }
 func (e errUpstreamClosed) Unwrap() error { return e.error }
 
 // roundTrip sends the request to the target and reads the head of its response. If a pooled connection turns out to be
-// dead, it uses a new one if that is safe (S-6.8); mayRepeatShared says when it is over HTTP/2. The returned connection belongs to the call until giveBack or
-// release. roundTrip composes nothing until it has a connection to write to (S-12.8). If another upstream may be tried
-// after an error, it keeps what it has composed, because the beginning of a body cannot be read again.
+// dead, it uses a new one if that is safe (S-6.8); mayRepeatShared reports when it is over HTTP/2. The returned connection
+// belongs to the call until giveBack or release. roundTrip composes nothing until it has a connection to write to
+// (S-12.8). If another upstream may be tried after an error, it keeps what it has composed, because the beginning of a body
+// cannot be read again.
 func (c *upstreamCall) roundTrip() (conn *upstreamConn, err error) {
 	defer func() {
 		if err == nil && !c.pump.running || err != nil && c.triesLeft == 0 {
