@@ -41,8 +41,9 @@ type h2Conn struct {
 	// are complete. starting changes under mu.
 	starting []*h2Stream
 	budgets  [h2Kinds]budget
-	// intake has room for the streams that the goroutine begins while it parses; nil at other times.
-	intake *intake
+	// intake has room for the reserved streams, which the goroutine may begin while it parses; nil at other times.
+	intake   *intake
+	reserved int
 
 	// mu guards the following fields. It is taken after an exchange's lock, and no exchange's lock is taken under it.
 	mu      sync.Mutex

@@ -53,8 +53,11 @@ func (h *h2Conn) readFrames() error {
 // does not count as idle: the input may contain a request, which would be lost with the connection.
 func (h *h2Conn) takeTurn() {
 	c := h.client
-	if h.intake = c.account.intake(); h.intake != nil && !h.intake.try() {
-		h.awaitTurn(h.intake.await)
+	if h.intake = c.account.intake(); h.intake != nil {
+		h.reserved = streamsIn(h.end - h.start)
+		if !h.intake.try(h.reserved) {
+			h.awaitTurn(func() { h.intake.await(h.reserved) })
+		}
 	}
 	if all := c.turn.try(c.account); all != nil {
 		h.awaitTurn(func() { c.turn.await(all) })
@@ -85,7 +88,7 @@ func (h *h2Conn) awaitTurn(wait func()) {
 func (h *h2Conn) endTurn() {
 	h.client.turn.give()
 	if h.intake != nil {
-		h.intake.parsed()
+		h.intake.parsed(h.reserved)
 		h.intake = nil
 	}
 }

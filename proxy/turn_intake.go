@@ -1,6 +1,10 @@
 package proxy
 
-import "sync"
+import (
+	"sync"
+
+	"reverse-proxy/proxy/http2"
+)
 
 // maxQueuedStreams bounds the streams of one client that have begun and wait for their first turn. Each holds a decoded head
 // and a goroutine, some 7 KiB, but costs the client a few bytes. Without the bound, hundreds of connections whose requests
@@ -11,8 +15,8 @@ const maxQueuedStreams = 4 * maxConcurrentStreams
 // requests still encoded, until they have room in the queue.
 type intake struct {
 	mu sync.Mutex
-	// parsing is how many goroutines parse frames. Each may queue maxConcurrentStreams streams.
-	parsing int
+	// reserved is how many streams the goroutines that parse frames may still queue.
+	reserved int
 	// queued is how many streams have begun and have not had a turn yet.
 	queued int
 	// waiting is how many goroutines wait for room.
@@ -20,40 +24,41 @@ type intake struct {
 	room    sync.Cond
 }
 
-// hasRoom reports whether one more goroutine may parse. The caller holds mu.
-func (i *intake) hasRoom() bool {
-	return i.queued+(i.parsing+1)*maxConcurrentStreams <= maxQueuedStreams
-}
+// streamsIn returns how many streams so many bytes of frames can begin. A connection has at most maxConcurrentStreams.
+func streamsIn(bytes int) int { return min(bytes/http2.HeaderBytes+1, maxConcurrentStreams) }
 
-// try reserves room to parse, unless there is none or others wait for it. It reports whether it did.
-func (i *intake) try() bool {
+// hasRoom reports whether n more streams may be reserved. The caller holds mu.
+func (i *intake) hasRoom(n int) bool { return i.queued+i.reserved+n <= maxQueuedStreams }
+
+// try reserves room for n streams, unless there is none or others wait for it. It reports whether it did.
+func (i *intake) try(n int) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.waiting > 0 || !i.hasRoom() {
+	if i.waiting > 0 || !i.hasRoom(n) {
 		return false
 	}
-	i.parsing++
+	i.reserved += n
 	return true
 }
 
-// await waits for room to parse, and reserves it.
-func (i *intake) await() {
+// await waits for room for n streams, and reserves it.
+func (i *intake) await(n int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.waiting++
-	for !i.hasRoom() {
+	for !i.hasRoom(n) {
 		i.room.Wait()
 	}
 	i.waiting--
-	i.parsing++
+	i.reserved += n
 	i.wake()
 }
 
-// parsed gives the reserved room up, once the streams that were begun are queued.
-func (i *intake) parsed() {
+// parsed gives room for n streams up, once those that were begun are queued.
+func (i *intake) parsed(n int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.parsing--
+	i.reserved -= n
 	i.wake()
 }
 
@@ -72,9 +77,10 @@ func (i *intake) dequeue() {
 	i.wake()
 }
 
-// wake wakes the goroutine that has waited longest if there is room for it. The caller holds mu.
+// wake wakes the goroutine that has waited longest if there may be room for it. If there is not enough, it waits on, and the
+// next call wakes another one. The caller holds mu.
 func (i *intake) wake() {
-	if i.waiting > 0 && i.hasRoom() {
+	if i.waiting > 0 && i.hasRoom(1) {
 		i.room.Signal()
 	}
 }

@@ -3,19 +3,21 @@ package proxy
 import (
 	"testing"
 	"testing/synctest"
+
+	"reverse-proxy/proxy/http2"
 )
 
 // reader is a goroutine that parses frames of a client again and again, and queues as many streams each time as a connection
 // may have.
 func (i *intake) reader(times int, parsed func()) {
 	for range times {
-		if !i.try() {
-			i.await()
+		if !i.try(maxConcurrentStreams) {
+			i.await(maxConcurrentStreams)
 		}
 		for range maxConcurrentStreams {
 			i.queue()
 		}
-		i.parsed()
+		i.parsed(maxConcurrentStreams)
 		parsed()
 	}
 }
@@ -44,8 +46,8 @@ func TestOnlySoManyStreamsOfAClientAreQueued(t *testing.T) {
 			i.dequeue()
 			synctest.Wait()
 		}
-		if done != readers*times || i.waiting != 0 || i.parsing != 0 {
-			t.Errorf("parsed %d times, want %d; %d goroutines wait and %d parse, want none", done, readers*times, i.waiting, i.parsing)
+		if done != readers*times || i.waiting != 0 || i.reserved != 0 {
+			t.Errorf("parsed %d times, want %d; %d goroutines wait and room for %d streams is reserved, want none", done, readers*times, i.waiting, i.reserved)
 		}
 	})
 }
@@ -54,15 +56,15 @@ func TestOnlySoManyStreamsOfAClientAreQueued(t *testing.T) {
 func TestStreamsThatAreNotYetBegunHaveRoom(t *testing.T) {
 	i := &newTurns().intake
 	for n := range maxQueuedStreams / maxConcurrentStreams {
-		if !i.try() {
+		if !i.try(maxConcurrentStreams) {
 			t.Fatalf("no room for goroutine %d", n)
 		}
 	}
-	if i.try() {
+	if i.try(maxConcurrentStreams) {
 		t.Error("got room for streams that would be too many")
 	}
-	i.parsed()
-	if !i.try() {
+	i.parsed(maxConcurrentStreams)
+	if !i.try(maxConcurrentStreams) {
 		t.Error("got no room although a goroutine has parsed and queued nothing")
 	}
 }
@@ -74,19 +76,19 @@ func TestRoomGoesToTheOneThatWaits(t *testing.T) {
 		for range maxQueuedStreams {
 			i.queue()
 		}
-		go i.await()
+		go i.await(maxConcurrentStreams)
 		synctest.Wait()
 		i.mu.Lock()
 		i.queued = 0 // there is room now, and the goroutine that waits does not know it yet
 		i.mu.Unlock()
-		if i.try() {
+		if i.try(maxConcurrentStreams) {
 			t.Error("got the room of the goroutine that waits")
 		}
 		i.queue()
 		i.dequeue()
 		synctest.Wait()
-		if i.waiting != 0 || i.parsing != 1 {
-			t.Errorf("%d goroutines wait and %d parse, want none and one", i.waiting, i.parsing)
+		if i.waiting != 0 || i.reserved != maxConcurrentStreams {
+			t.Errorf("%d goroutines wait and room for %d streams is reserved, want none and one goroutine's", i.waiting, i.reserved)
 		}
 	})
 }
@@ -141,5 +143,20 @@ func TestAStreamIsQueuedUntilItsTurn(t *testing.T) {
 func (i *intake) isEmpty() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.queued == 0 && i.parsing == 0
+	return i.queued == 0 && i.reserved == 0
+}
+
+// TestAFewFramesReserveLittleRoom has many goroutines parse at the same time, each a few bytes: they do not wait.
+func TestAFewFramesReserveLittleRoom(t *testing.T) {
+	i := &newTurns().intake
+	for n := range 100 {
+		if !i.try(streamsIn(5 * http2.HeaderBytes)) {
+			t.Fatalf("no room for goroutine %d", n)
+		}
+	}
+	for bytes, want := range map[int]int{0: 1, http2.HeaderBytes: 2, maxConcurrentStreams * http2.HeaderBytes: maxConcurrentStreams, 1 << 20: maxConcurrentStreams} {
+		if got := streamsIn(bytes); got != want {
+			t.Errorf("%d bytes: got %d streams, want %d", bytes, got, want)
+		}
+	}
 }
