@@ -122,23 +122,6 @@ func TestFramesAreParsedOnlyIfTheirStreamsHaveRoom(t *testing.T) {
 	waitFor(t, "the stream to have left the queue", i.isEmpty)
 }
 
-// TestAStreamIsQueuedUntilItsTurn begins streams whose client has no turn for them.
-func TestAStreamIsQueuedUntilItsTurn(t *testing.T) {
-	leaks(t)
-	p := newTurnTest(t)
-	c := newH2ClientOn(t, p.dialFor(t, "h2"))
-	c.sync()
-	others := &clientAccount{}
-	others.turns.Store(newTurns())
-	release := holdAll(t, others.turns.Load())
-	p.lastConn().http2.Load().startAs(others)
-	if others.intake().isEmpty() {
-		t.Error("the stream is not queued")
-	}
-	release()
-	waitFor(t, "the stream to have its turn", others.intake().isEmpty)
-}
-
 // isEmpty reports whether no stream is queued and nobody parses.
 func (i *intake) isEmpty() bool {
 	i.mu.Lock()

@@ -236,7 +236,11 @@ func TestAStreamBeginsInATurnOfItsOwn(t *testing.T) {
 		p.answered(t, "127.0.0.2")
 	}
 	waitFor(t, "nothing to be in flight, as all turns are taken", func() bool { return p.pipeline.inFlight.Load() == 0 })
+	if others.intake().isEmpty() {
+		t.Error("the stream is not queued while it waits for its turn")
+	}
 	release()
+	waitFor(t, "the stream to leave the queue", others.intake().isEmpty)
 	waitFor(t, "the exchange to begin", func() bool { return p.pipeline.inFlight.Load() == 1 })
 }
 

@@ -156,7 +156,7 @@ func (u *upstreamNames) enqueue(name *upstreamName, failing bool) *lookUpTurn {
 	return turn
 }
 
-// work gives the names of the lane their turns, one after another, until there are none.
+// work looks up the names of the lane, one after another, until none are left.
 func (u *upstreamNames) work(lane *lookUpLane) {
 	for turn := u.next(lane); turn != nil; turn = u.next(lane) {
 		run := turn.name.begin()

@@ -86,16 +86,8 @@ func webSocketBlock(host string, first bool) []byte {
 }
 
 func (w *World) openParked(client string, conns int, url string, requests int, what string) error {
-	kind, ok := parkedRequests[what]
-	if !ok {
-		return fmt.Errorf("%q is not a request; %s are", what, parkedNames())
-	}
 	for range conns {
-		c, err := w.parkedConn(client, url)
-		if err == nil {
-			err = errors.Join(c.send(requests, kind), c.awaitRead(w))
-		}
-		if err != nil {
+		if err := w.openParkedAtOnce(client, 1, url, requests, what); err != nil {
 			return err
 		}
 	}
@@ -105,7 +97,7 @@ func (w *World) openParked(client string, conns int, url string, requests int, w
 func (w *World) openParkedAtOnce(client string, conns int, url string, requests int, what string) error {
 	kind, ok := parkedRequests[what]
 	if !ok {
-		return fmt.Errorf("%q is no request; %s are", what, parkedNames())
+		return fmt.Errorf("%q is not a kind of request; %s are", what, parkedNames())
 	}
 	all := make([]*parkedConn, conns)
 	var err error

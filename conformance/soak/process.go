@@ -100,7 +100,7 @@ func (p *process) start(m *member) error {
 func (p *process) suffer(fault Fault) error {
 	if fault == Killed {
 		err := p.cmd.Process.Kill()
-		_ = p.cmd.Wait() // tells that it was killed
+		_ = p.cmd.Wait() // the error says that it was killed
 		return err
 	}
 	return p.cmd.Process.Signal(syscall.SIGSTOP)

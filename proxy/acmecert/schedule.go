@@ -238,7 +238,7 @@ func (m *Manager) ask(ctx context.Context, d *domain, lease *certstore.Lease) ou
 }
 
 // known returns the certificate of a name without asking the CA, if another listener, process or machine has obtained one
-// by now. done is false if there is none. unread is the error of a store that cannot be read, and so may have one.
+// by now. done is false if there is none. If the store cannot be read, it may have one, and unread is the error.
 func (m *Manager) known(ctx context.Context, d *domain, lease *certstore.Lease) (o outcome, done bool, unread error) {
 	if lease != nil {
 		if o, done, unread = m.fetchNewer(ctx, d); done {

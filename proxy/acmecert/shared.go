@@ -124,7 +124,7 @@ func (m *Manager) storeAway(d *domain, err error) outcome {
 }
 
 // fetch returns the certificate that the store has for a name, or nil if there is none or it cannot be used. It returns an error
-// if the store cannot be read, and so may have one.
+// if the store cannot be read: it may have one then.
 func (m *Manager) fetch(ctx context.Context, d *domain) (*tls.Certificate, error) {
 	name := m.shared.nameOf(certificateKind, d.name)
 	data, err := m.shared.store.Get(ctx, name)

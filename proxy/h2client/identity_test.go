@@ -15,17 +15,23 @@ import (
 // identityServer answers each request with its path and its body, from net/http.
 func identityServer(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{ReadHeaderTimeout: time.Minute, Protocols: new(http.Protocols), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return h2cServer(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Path", r.URL.Path)
 		w.Header().Set("Trailer", "X-End")
 		_, _ = io.WriteString(w, r.URL.Path+":")
 		_, _ = io.Copy(w, r.Body)
 		w.Header().Set("X-End", r.URL.Path)
-	})}
+	})})
+}
+
+// h2cServer starts the server for HTTP/2 without TLS, and returns its address.
+func h2cServer(t *testing.T, server *http.Server) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.ReadHeaderTimeout, server.Protocols = time.Minute, new(http.Protocols)
 	server.Protocols.SetUnencryptedHTTP2(true)
 	served := make(chan struct{})
 	go func() {

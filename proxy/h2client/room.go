@@ -5,12 +5,11 @@ import (
 	"time"
 )
 
-// The window of a connection is shared by the bodies of all requests on it, and most servers give it back only as they read them.
-// A body that is not read could therefore hold up all others (S-12.6). It cannot be called back, nor can a body that has begun
-// go on elsewhere, and how much of the window is unread is never known exactly: servers acknowledge what they have read in batches of
-// up to half a window, and on a stream that has ended not at all. So nothing is decided while bodies are sent. A request with
-// a body gets a stream only where no body of another owner can ever take what it needs; if there is no such connection, another
-// one is made.
+// The bodies of all requests on a connection share its window, and most servers reopen it only as they read. A body that the
+// server does not read could therefore hold up all others (S-12.6). Once a body has begun, it cannot move to another
+// connection. Nor is it ever known exactly how much of it is unread: servers acknowledge in batches of up to half a window,
+// and on a stream that has ended not at all. So everything is decided before a body begins. It gets a stream only where no
+// body of another owner can ever take what it needs. If there is no such connection, another one is dialed.
 
 const (
 	// roomToBegin is how much of a connection's window must be free for a body that is not shorter.

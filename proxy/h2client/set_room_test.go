@@ -18,12 +18,7 @@ import (
 // readingServer reads the bodies of requests, except those for /unread, and has windows of 65,535 bytes. It returns its address.
 func readingServer(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{
-		ReadHeaderTimeout: time.Minute, Protocols: new(http.Protocols),
+	return h2cServer(t, &http.Server{
 		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerConnection: http2.InitialWindow, MaxReceiveBufferPerStream: http2.InitialWindow},
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/unread" {
@@ -33,18 +28,7 @@ func readingServer(t *testing.T) string {
 			n, _ := io.Copy(io.Discard, r.Body) // its length shows a failure
 			_, _ = fmt.Fprint(w, n)
 		}),
-	}
-	server.Protocols.SetUnencryptedHTTP2(true)
-	served := make(chan struct{})
-	go func() {
-		_ = server.Serve(listener) // returns after Close, which is not an error
-		close(served)
-	}()
-	t.Cleanup(func() {
-		_ = server.Close()
-		<-served
 	})
-	return listener.Addr().String()
 }
 
 // send sends a request with a body on a connection of the set, and returns the body of its response.

@@ -51,7 +51,7 @@ func cutScheme(target string) string {
 }
 
 // validPathQuery reports whether s is a valid path and query of a target. A percent sign in a path must begin an
-// encoded byte. In a query it may stand alone, because real links contain it. A fragment does not belong in a target,
+// encoded byte. A query may contain any percent sign, because real links do. A fragment does not belong in a target,
 // and readers differ in how they handle one.
 func validPathQuery(s string) bool {
 	for i := 0; i < len(s); i++ {
