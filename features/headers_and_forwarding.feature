@@ -322,6 +322,7 @@ Feature: Headers and forwarding
         | a b:c, "x"                | X-Sum          |
         | "a, b", (c), d;e, X-Other | X-Other, X-Sum |
         | Host, X-Forwarded-For, TE | X-Sum          |
+        | Authorization, Cookie     | X-Sum          |
 
     @S-6.18
     Scenario Outline: Only tokens of <announced> are in the Trailer field over HTTP/2
@@ -344,6 +345,7 @@ Feature: Headers and forwarding
         | a b:c, "x"                | X-Sum          |
         | "a, b", (c), d;e, X-Other | X-Sum, X-Other |
         | Host, X-Forwarded-For, TE | X-Sum          |
+        | Authorization, Cookie     | X-Sum          |
 
     @S-6.4
     Scenario Outline: Hop-by-hop fields of an answer are not passed to the client over <protocol>

@@ -54,7 +54,7 @@ func (i *intake) await(n int) {
 	i.wake()
 }
 
-// parsed gives room for n streams up, once those that were begun are queued.
+// parsed releases the room for n streams, once those that have begun are queued.
 func (i *intake) parsed(n int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -77,8 +77,8 @@ func (i *intake) dequeue() {
 	i.wake()
 }
 
-// wake wakes the goroutine that has waited longest if there may be room for it. If there is not enough, it waits on, and the
-// next call wakes another one. The caller holds mu.
+// wake wakes the goroutine that has waited longest if there may be room for it. If there is too little, that goroutine keeps
+// waiting, and the next call wakes another one. The caller holds mu.
 func (i *intake) wake() {
 	if i.waiting > 0 && i.hasRoom(1) {
 		i.room.Signal()

@@ -8,7 +8,7 @@ const (
 	Sound Fault = iota
 	// SaysNothing accepts connections, and neither answers on them nor finishes a TLS handshake.
 	SaysNothing
-	// Hangs reads requests, and answers none of them.
+	// Hangs reads requests and never answers.
 	Hangs
 	// Closes reads the head of each request, and closes.
 	Closes
@@ -55,7 +55,7 @@ const (
 	ResetsInBody
 	// LowersLimit lowers its limit to one stream, and refuses further ones.
 	LowersLimit
-	// OpensNoWindow lets no byte of a body come.
+	// OpensNoWindow accepts no byte of a body.
 	OpensNoWindow
 	// FloodsPings sends PING frames without an end, FloodsSettings SETTINGS frames.
 	FloodsPings

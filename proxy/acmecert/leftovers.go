@@ -36,8 +36,8 @@ func createTemp(dir, prefix string) (*os.File, error) {
 }
 
 // removeLeftovers removes the files that a process was writing to a cache directory when it was killed. Those that a process
-// is writing now are locked, and stay. Where nothing can be locked, only old ones are removed. What cannot be removed stays:
-// it is in no one's way.
+// is writing now are locked, and stay. Where nothing can be locked, only old ones are removed. What cannot be removed stays, and
+// does no harm.
 func removeLeftovers(dir string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -51,8 +51,8 @@ func removeLeftovers(dir string) {
 	}
 }
 
-// removeLeftover removes a file unless a process is writing it. It has the lock of the file meanwhile, so that a process that
-// has only just created it notices, and creates another one.
+// removeLeftover removes a file unless a process is writing it. It holds the lock of the file while it does, so a process
+// that has just created the file notices, and creates another one.
 func removeLeftover(path string) {
 	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -67,7 +67,7 @@ func removeLeftover(path string) {
 			return
 		}
 	}
-	if isAt(f, path) { // a file that was renamed meanwhile is complete
+	if isAt(f, path) { // a file that has been renamed is complete
 		os.Remove(path)
 	}
 }
