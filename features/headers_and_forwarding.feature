@@ -347,6 +347,52 @@ Feature: Headers and forwarding
         | Host, X-Forwarded-For, TE | X-Sum          |
         | Authorization, Cookie     | X-Sum          |
 
+    @S-6.7
+    Scenario Outline: Credentials in the trailers of a request do not reach an upstream that speaks HTTP/1.1, over <protocol>
+      Given clients speak <protocol>
+      And the proxy is running
+      When a client sends the request:
+        | url     | https://git.example.test/     |
+        | method  | POST                          |
+        | body    | hello                         |
+        | chunked | yes                           |
+        | header  | Authorization: Basic bWU6eA== |
+        | trailer | Authorization: Basic eW91Ong= |
+        | trailer | Cookie: session=yours         |
+        | trailer | X-Sum: 42                     |
+      Then the answer is 200
+      And the upstream "app" received the field "Authorization" with "Basic bWU6eA=="
+      And the upstream "app" received no field "Cookie"
+      And the upstream "app" received only the trailer "X-Sum" with "42"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-6.7 @S-18.7
+    Scenario Outline: Credentials in the trailers of a request do not reach an upstream that speaks HTTP/2, over <protocol>
+      Given clients speak <protocol>
+      And an upstream "h2" that speaks only HTTP/2
+      And the site "h2.example.test" is served from the upstream "h2"
+      And the setting "listeners[0].sites[1].upstream_protocol" is "http2"
+      And the proxy is running
+      When a client sends the request:
+        | url     | https://h2.example.test/received-trailers |
+        | method  | POST                                      |
+        | body    | hello                                     |
+        | chunked | yes                                       |
+        | header  | Authorization: Basic bWU6eA==             |
+        | trailer | Authorization: Basic eW91Ong=             |
+        | trailer | Cookie: session=yours                     |
+        | trailer | X-Sum: 42                                 |
+      Then the answer is 200 "X-Sum: 42\r\n"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-6.4
     Scenario Outline: Hop-by-hop fields of an answer are not passed to the client over <protocol>
       Given clients speak <protocol>

@@ -95,6 +95,52 @@ Feature: Several machines that share a store
         | 1.2     |
         | 1.3     |
 
+    @S-20.5 @S-4.3
+    Scenario Outline: A session of another machine resumes only once the start of this one is complete
+      Given the setting "header_timeout_secs" is 2
+      And a balancer distributes connections over the machines "A, B"
+      And the machine "A" is started
+      And the machine "A" serves
+      And a client makes a TLS handshake:
+        | name    | www.example.test |
+        | machine | A                |
+        | minimum | <version>        |
+        | maximum | <version>        |
+        | session | one              |
+      And the handshake succeeds
+      And the site "new.example.test" is served from the upstream "app"
+      And the ACME server hangs
+      And the machine "B" is started
+      And the machine "B" logs "ACME_PROVISION domain=www.example.test source=store"
+      When a client makes a TLS handshake:
+        | name    | www.example.test |
+        | machine | B                |
+        | minimum | <version>        |
+        | maximum | <version>        |
+      Then the handshake fails
+      When a client makes a TLS handshake:
+        | name    | www.example.test |
+        | machine | B                |
+        | minimum | <version>        |
+        | maximum | <version>        |
+        | session | one              |
+      Then the handshake fails as the one before
+      And the machine "B" has logged no "STARTUP step=7"
+      When the ACME server goes on
+      Then the machine "B" serves
+      When a client makes a TLS handshake:
+        | name    | www.example.test |
+        | machine | B                |
+        | minimum | <version>        |
+        | maximum | <version>        |
+        | session | one              |
+      Then the handshake is resumed
+
+      Examples:
+        | version |
+        | 1.2     |
+        | 1.3     |
+
     @S-20.5
     Scenario: A machine that is killed while it orders holds up the others only until its lease expires
       Given an ACME server as it is shipped

@@ -39,6 +39,8 @@ func (w *World) acmeServerSteps() []step {
 		{`an ACME server that reaches no port`, w.pebbleBlind, ""},
 		{`an ACME server that never answers`, w.silentCA, "It accepts connections."},
 		{`no ACME server`, w.noCA, "Its address refuses connections."},
+		{`the ACME server hangs`, w.pauseCA, "A Pebble: by SIGSTOP. It accepts connections and answers nothing, until it goes on."},
+		{`the ACME server goes on`, w.continueCA, ""},
 		{`the ACME server goes away`, w.killCA, ""},
 		{`the ACME server comes back`, w.restartCA, "At the same address, with a new root for what it issues."},
 	}
@@ -152,6 +154,18 @@ func (w *World) noCA() error {
 	w.acme = &acmeServer{directory: "https://127.0.0.1:" + strconv.Itoa(port) + "/dir"}
 	return err
 }
+
+// onPebble runs do on the Pebble of the scenario.
+func (w *World) onPebble(do func(*acmetest.Pebble)) error {
+	if w.acme == nil || w.acme.pebble == nil || w.acme.away {
+		return errors.New("the scenario has no Pebble that runs")
+	}
+	do(w.acme.pebble)
+	return nil
+}
+
+func (w *World) pauseCA() error    { return w.onPebble((*acmetest.Pebble).Pause) }
+func (w *World) continueCA() error { return w.onPebble((*acmetest.Pebble).Continue) }
 
 func (w *World) killCA() error {
 	switch {

@@ -13,7 +13,7 @@ import (
 
 func (w *World) h2UpstreamSteps() []step {
 	return []step{
-		{`an upstream {string} that speaks only HTTP/2`, w.h2cUpstream, "The server of net/http, without TLS. Answers 200 with its name; below `/echo` with the body as it arrives and the trailer `Echo-Bytes`, below `/trailers` with nothing but the trailer `Grpc-Status`, below `/fields/NAME` with that field, below `/wait` when the request is cancelled, below `/bytes/N` with N bytes."},
+		{`an upstream {string} that speaks only HTTP/2`, w.h2cUpstream, "The server of net/http, without TLS. Answers 200 with its name; below `/echo` with the body as it arrives and the trailer `Echo-Bytes`, below `/trailers` with nothing but the trailer `Grpc-Status`, below `/received-trailers` with the trailers that it received, below `/fields/NAME` with that field, below `/wait` when the request is cancelled, below `/bytes/N` with N bytes."},
 		{`an upstream {string} that speaks only HTTP/2, with {int} streams on a connection`, w.narrowH2Upstream, "That is its SETTINGS_MAX_CONCURRENT_STREAMS."},
 		{`an upstream {string} that speaks only HTTP/2, over TLS`, w.h2TLSUpstream, "With a certificate for its address, from the CA that the daemon trusts."},
 		{`an upstream {string} that speaks only HTTP/2 and refuses each request with {string}`, w.refusingH2Upstream, "`GOAWAY`, which says that it has not acted on the request, or the error code of the RST_STREAM: `REFUSED_STREAM`, `INTERNAL_ERROR`."},
@@ -38,6 +38,9 @@ func (u h2Upstream) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		u.echo(rw, r)
 	case path == "/trailers": // not announced, after a body without a byte, whose length net/http therefore declares
 		rw.Header().Set(http.TrailerPrefix+"Grpc-Status", "5")
+	case path == "/received-trailers":
+		_, _ = io.Copy(io.Discard, r.Body) // a body that is cut off has no trailers
+		_ = r.Trailer.Write(rw)            // the client may have left
 	case path == "/wait":
 		<-r.Context().Done()
 	case strings.HasPrefix(path, "/fields/"):

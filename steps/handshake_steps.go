@@ -23,6 +23,7 @@ func (w *World) handshakeSteps() []step {
 		{`the handshake is resumed`, w.handshakeResumed, "With the session of the one before."},
 		{`the handshake is a full one`, w.handshakeFull, "It succeeded, and was not resumed."},
 		{`the handshake fails`, w.handshakeFails, ""},
+		{`the handshake fails as the one before`, w.handshakeFailsAlike, "With the same error."},
 		{`the handshake fails with the alert {string}`, w.handshakeAlert, "As crypto/tls words it: `unrecognized name`, `protocol version not supported`, `handshake failure`, `internal error`."},
 		{`the handshake speaks {string}`, w.handshakeVersion, "`TLS 1.2` or `TLS 1.3`."},
 		{`the handshake uses {string}`, w.handshakeSuite, "The cipher suite's name."},
@@ -37,6 +38,8 @@ func (w *World) handshakeSteps() []step {
 type handshake struct {
 	state *tls.ConnectionState
 	err   error
+	// before is the handshake before this one; nil if this is the first. It holds none before itself.
+	before *handshake
 }
 
 func (w *World) shakeHands(name string) error {
@@ -110,7 +113,11 @@ func (w *World) handshakeWith(rows map[string]string) error {
 		return err
 	}
 	defer conn.Close()
+	before := w.handshake
 	w.handshake = shake(ctx, conn, config, sessions)
+	if before != nil {
+		w.handshake.before = &handshake{state: before.state, err: before.err}
+	}
 	return nil
 }
 
@@ -169,6 +176,21 @@ func (w *World) handshakeSucceeds() error {
 func (w *World) handshakeFails() error {
 	if w.handshake.err == nil {
 		return errors.New("the handshake has succeeded")
+	}
+	return nil
+}
+
+func (w *World) handshakeFailsAlike() error {
+	before := w.handshake.before
+	if before == nil || before.err == nil {
+		return errors.New("the handshake before has not failed")
+	}
+	if err := w.handshakeFails(); err != nil {
+		return err
+	}
+	// An error of the network can name the port of the client.
+	if got, want := errors.Unwrap(w.handshake.err), errors.Unwrap(before.err); fmt.Sprint(got) != fmt.Sprint(want) {
+		return fmt.Errorf("got the error %v, want %v", w.handshake.err, before.err)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"reverse-proxy/proxy/waittest"
@@ -236,6 +237,10 @@ func (p *Pebble) Replacements() int { return strings.Count(p.output.String(), " 
 
 // Requests returns the total number of requests.
 func (p *Pebble) Requests() int { return strings.Count(p.output.String(), " -> calling handler()") }
+
+// Pause makes the CA hang: it accepts connections and answers nothing. Continue ends that.
+func (p *Pebble) Pause()    { p.pebble.signal(syscall.SIGSTOP) }
+func (p *Pebble) Continue() { p.pebble.signal(syscall.SIGCONT) }
 
 // Kill ends the processes, as if the CA were down, and keeps the ports and files for Restart.
 func (p *Pebble) Kill() { p.stopProcesses() }

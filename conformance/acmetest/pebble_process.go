@@ -46,6 +46,8 @@ func (p *pebbleProcess) exited() bool {
 	}
 }
 
+func (p *pebbleProcess) signal(sig syscall.Signal) { _ = p.cmd.Process.Signal(sig) }
+
 func (p *pebbleProcess) stop() {
 	if p == nil {
 		return
