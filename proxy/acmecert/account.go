@@ -27,16 +27,18 @@ const (
 	accountRecordFile    = "acme_account.json"
 )
 
-// accountRecord remembers the account of a key, so that not every start asks the CA for it.
+// accountRecord remembers the account of a key, so that a start need not ask the CA for it.
 type accountRecord struct {
-	// Directory is the CA's, URL the account's, Key the thumbprint of its key, and Contact what the CA was told.
+	// Directory is the URL of the CA's directory, URL that of the account, Key the thumbprint of the account's key,
+	// and Contact the contact that the CA has.
 	Directory string `json:"directory"`
 	URL       string `json:"url"`
 	Key       string `json:"key"`
 	Contact   string `json:"contact"`
 }
 
-// readRecord returns the record of the account. If it cannot be read the record is empty, and the CA is asked for the account.
+// readRecord returns the record of the account. It is empty if it cannot be read, and the CA is then asked for the
+// account.
 func (a *authority) readRecord(ctx context.Context) (record accountRecord) {
 	data, err := a.cache.Get(ctx, accountRecordFile)
 	if err != nil || json.Unmarshal(data, &record) != nil {
@@ -57,8 +59,8 @@ func (a *authority) writeRecord(ctx context.Context, record accountRecord) {
 	}
 }
 
-// cacheHasKey reports whether the cache has a file for the account's key. A directory that was removed, or cannot be read any more,
-// has none.
+// cacheHasKey reports whether the cache has a file for the account's key. A directory that was removed or has become
+// unreadable has none.
 func (a *authority) cacheHasKey(ctx context.Context) bool {
 	for _, name := range []string{accountKeyFile, legacyAccountKeyFile} {
 		if _, err := a.cache.Get(ctx, name); err == nil {
@@ -68,8 +70,8 @@ func (a *authority) cacheHasKey(ctx context.Context) bool {
 	return false
 }
 
-// accountKey returns the key of the account, and makes it if there is none. A file that holds no key, as a full disk or
-// a crash leaves it, is set aside and replaced: with it no order could ever succeed (S-5.11).
+// accountKey returns the key of the account, and creates it if there is none. It renames and replaces a file without
+// a valid key, which a full disk or a crash may leave: with that file no order could ever succeed (S-5.11).
 func (a *authority) accountKey(ctx context.Context) (*ecdsa.PrivateKey, error) {
 	for _, name := range []string{accountKeyFile, legacyAccountKeyFile} {
 		data, err := a.cache.Get(ctx, name)
@@ -136,7 +138,7 @@ func parseKey(data []byte) (*ecdsa.PrivateKey, error) {
 	return key, nil
 }
 
-// readEAB reads the key of an external account binding: base64, as CAs hand it out, in whichever alphabet and with or
+// readEAB reads the key of an external account binding. CAs hand it out in base64, in either alphabet and with or
 // without padding.
 func readEAB(keyID, path string) (*acme.EAB, error) {
 	if keyID == "" {

@@ -12,7 +12,7 @@ import (
 	"reverse-proxy/proxy/cert"
 )
 
-// identifierOf returns the identifier of a name in an order: of a host name, or of an IP address (RFC 8738).
+// identifierOf returns the ACME identifier of a name: a host name or an IP address (RFC 8738).
 func identifierOf(name string) acme.Identifier {
 	if isAddress(name) {
 		return acme.Identifier{Type: "ip", Value: name}
@@ -34,9 +34,10 @@ func isAddress(name string) bool {
 	return err == nil
 }
 
-// nameless returns the domain for a client that sent no server name (S-5.2), as clients do that connect to an IP address: a
-// listener's single name, or else the local address of the connection, or else the only address among the names, because a router
-// may have translated the address. conn is the client's connection, or nil.
+// nameless returns the domain for a client that sent no server name (S-5.2), as clients do that connect to an IP
+// address. It is the listener's name if there is only one, or else the local address of the connection, or else the
+// only IP address among the names, because a router may have translated the address. conn is the client's connection,
+// or nil.
 func (s *nameSet) nameless(conn net.Conn) *domain {
 	if s.address == nil && len(s.list) == 1 {
 		return s.list[0]
@@ -65,8 +66,9 @@ func onlyAddress(list []*domain) (found *domain) {
 	return found
 }
 
-// challengedDomain returns the name that a validation is about, by its server name or its host. The server name of an IP
-// address is its name for reverse look-ups (RFC 8738, section 6). As a host, an IPv6 address is in brackets.
+// challengedDomain returns the name that a validation is about, from its server name or its host. For an IP address
+// the server name is the one for reverse look-ups (RFC 8738, section 6), and the host of an IPv6 address is in
+// brackets.
 func challengedDomain(name string) string {
 	name = cert.NormalName(name)
 	if addr, ok := reverseAddress(name); ok {
@@ -75,7 +77,7 @@ func challengedDomain(name string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
 }
 
-// reverseAddress returns the IP address of a name for reverse look-ups, as `1.2.0.192.in-addr.arpa` is that of 192.0.2.1.
+// reverseAddress returns the IP address for a name of reverse look-ups: 192.0.2.1 for `1.2.0.192.in-addr.arpa`.
 func reverseAddress(name string) (string, bool) {
 	if rest, ok := strings.CutSuffix(name, ".in-addr.arpa"); ok {
 		labels := strings.Split(rest, ".")

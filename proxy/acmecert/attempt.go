@@ -21,7 +21,7 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// attemptTimeout bounds one attempt. Most of it is for the CA's validation of the name.
+// attemptTimeout bounds one attempt. Most of the time is for the CA's validation of the name.
 const attemptTimeout = 290 * time.Second
 
 var errAttemptTimeout = errors.New("no result within " + attemptTimeout.String())
@@ -43,31 +43,33 @@ type outcome struct {
 	// origin is where certificate came from.
 	origin origin
 	err    error
-	// refused reports whether the CA refused because of the name, so that the wait is remembered over restarts.
+	// refused reports whether the CA refused because of the name. The wait that follows is then remembered over
+	// restarts.
 	refused bool
-	// local reports whether the attempt failed here, before a CA was asked.
+	// local reports whether the attempt failed on this machine, before it asked the CA.
 	local bool
-	// elsewhere reports whether the CA was not asked because it had refused another process or machine meanwhile.
+	// elsewhere reports whether the attempt did not ask the CA because the CA has meanwhile refused another process
+	// or machine.
 	elsewhere bool
-	// retryAfter is the least wait that the CA asked for, or 0.
+	// retryAfter is the minimum wait that the CA asked for, or 0.
 	retryAfter time.Duration
 	// saveErr is set if certificate is good but could not be written to the cache.
 	saveErr error
 }
 
-// general reports whether the attempt failed for a reason that has nothing to do with the name. It is then part of an
+// general reports whether the attempt failed for a reason unrelated to the name. The failure is then part of an
 // outage (S-5.10).
 func (o outcome) general() bool { return o.err != nil && !o.refused && !o.local && !o.elsewhere }
 
-// attempt is one attempt to obtain a certificate for one name, with the answers to its challenges. Handshakes and requests
-// read those while the attempt runs.
+// attempt is one attempt to obtain a certificate for one name, with the answers to its challenges, which handshakes
+// and requests read while it runs.
 type attempt struct {
 	domain   *domain
 	session  *session
 	profile  string
 	replaces string
 	at       stage
-	// lease is the lease of the name, and shared the store that it belongs to; both are nil without a store.
+	// lease is the lease of the name, and shared is the store that has it; both are nil without a store.
 	lease  *certstore.Lease
 	shared *shared
 
@@ -111,7 +113,8 @@ func (m *Manager) runAttempt(ctx context.Context, d *domain) (o outcome) {
 	return o
 }
 
-// clockHint says that the clock of the CA differs from ours by more than an hour, which spoils certificates; "" if not.
+// clockHint returns a hint for the error if the CA's clock differs from ours by more than an hour, which can make
+// certificates unusable; otherwise "".
 func clockHint(skew time.Duration) string {
 	if skew.Abs() < time.Hour {
 		return ""
@@ -123,7 +126,7 @@ func clockHint(skew time.Duration) string {
 	return fmt.Sprintf("this machine's clock is %s %s the CA's", wording.Duration(skew.Abs()), direction)
 }
 
-// obtain goes through the stages of an order, with each challenge type in turn.
+// obtain runs an order from beginning to end. It tries one challenge type after the other.
 func (a *attempt) obtain(ctx context.Context, m *Manager) (*tls.Certificate, error) {
 	var err error
 	if a.session, err = m.ca.open(ctx); err != nil {
@@ -159,8 +162,8 @@ func (a *attempt) obtain(ctx context.Context, m *Manager) (*tls.Certificate, err
 	return nil, errors.New("no challenge type is left")
 }
 
-// order creates an order. If the CA has lost the account, it registers the account again. If the CA rejects `replaces`, or
-// answers 500 to it, it orders without that.
+// order creates an order. If the CA no longer knows the account, it registers the account again. If the CA rejects
+// `replaces`, or answers 500 to it, it orders without that.
 func (a *attempt) order(ctx context.Context, m *Manager) (acme.Order, error) {
 	a.at = stageOrder
 	request := acme.Order{
@@ -232,9 +235,9 @@ func challengeOf(authorization acme.Authorization, challengeType string) (acme.C
 	return acme.Challenge{}, false
 }
 
-// challengeTypes returns the types of challenges to try for a name, in order. Let's Encrypt allows five failed validations of
-// a name in an hour. The first try may fail two; the next two tries, within minutes, have one type each. That leaves one
-// validation to an operator who has found the cause.
+// challengeTypes returns the types of challenges to try for a name, in order. Let's Encrypt allows five failed
+// validations of a name in an hour. The first attempt can use two of them, and the next two attempts, which come
+// within minutes, one each. That leaves one for an operator who has fixed the cause.
 func (m *Manager) challengeTypes(name string) []string {
 	if isWildcard(name) {
 		return []string{acme.ChallengeTypeDNS01} // the only one that proves a wildcard
@@ -294,7 +297,8 @@ func (a *attempt) issue(ctx context.Context, order acme.Order, key *ecdsa.Privat
 	return parseChain(chains[0].ChainPEM, key, a.domain.name, time.Now())
 }
 
-// challengeCertificate answers a TLS-ALPN-01 validation (RFC 8737, section 3). It returns nil if none is under way.
+// challengeCertificate returns the certificate that answers a TLS-ALPN-01 validation (RFC 8737, section 3); nil if
+// none is under way.
 func (a *attempt) challengeCertificate() *tls.Certificate {
 	if a == nil {
 		return nil

@@ -13,7 +13,7 @@ import (
 
 func TestACMEShutdownEndsProvisioning(t *testing.T) {
 	ca, root := startFakeCA(t)
-	// The client of acmez waits a quarter of a second before it tries this again.
+	// The client of acmez waits a quarter of a second before it tries again.
 	ca.Refuse(acmetest.FakeCANewAccount, acmetest.Refusal{Status: 500, Type: "busy"})
 	cfg := acmeTestConfig(t, ca.DirectoryURL, root, acmeTestName)
 	s := newTestACMESource(t, cfg, true, &waittest.Buffer{})
@@ -80,8 +80,8 @@ func TestAnAttemptIsCountedByItsResult(t *testing.T) {
 	}
 }
 
-// TestFailedValidationsStayBelowTheLimitOfTheCA counts the validations that fail if every one does. Let's Encrypt allows five for a
-// name in an hour; one is left for an operator who tries again by hand.
+// TestFailedValidationsStayBelowTheLimitOfTheCA counts failed validations if every one fails. Let's Encrypt allows
+// five for a name in an hour; one must be left for an operator who tries again by hand.
 func TestFailedValidationsStayBelowTheLimitOfTheCA(t *testing.T) {
 	s := newTestACMESource(t, acmeTestConfig(t, "https://127.0.0.1:1/dir", "", acmeTestName), true, &waittest.Buffer{})
 	m := s.manager

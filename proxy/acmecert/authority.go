@@ -24,15 +24,15 @@ import (
 
 const (
 	userAgent = "reverse-proxy"
-	// directoryAge is how long the directory is used before it is fetched again. A CA that offers profiles or renewal
-	// information, or withdraws them, is noticed after that time.
+	// directoryAge is how long a fetched directory is used. After that time, the Manager notices that the CA has
+	// begun or ceased to offer profiles or renewal information.
 	directoryAge = time.Hour
-	// pollInterval is the time between two polls of a CA that names none.
+	// pollInterval is the time between two polls if the CA does not say.
 	pollInterval = 500 * time.Millisecond
 )
 
-// authority is the CA of one Manager: its directory, its nonces and the account there, which all attempts share, so that
-// an attempt begins with its order.
+// authority is the CA as all attempts of one Manager use it, with its directory, its nonces and the account there. An
+// attempt can thus begin with its order.
 type authority struct {
 	directoryURL string
 	contact      string
@@ -40,23 +40,23 @@ type authority struct {
 	base         http.RoundTripper
 	cache        autocert.Cache
 	log          *eventlog.Logger
-	// lock keeps other processes with the same cache from creating an account at the same time. It is nil if no other process can use
-	// the cache.
+	// lock keeps other processes with the same cache from creating an account at the same time; nil if no other
+	// process can use the cache.
 	lock func(ctx context.Context) (unlock func(), err error)
 
-	// turn is held while a session is opened, so that all names together ask a CA that hangs only once.
+	// turn is held while a session is opened, so that all names together wait only once for a CA that hangs.
 	turn chan struct{}
 
 	mu      sync.Mutex
 	current *session
 	// last is the account of the latest session; nil before the first one. It is used if the cache has lost the account.
 	last *acme.Account
-	// failed is how the last opening ended, for those who waited for it meanwhile.
+	// failed is how the last opening ended, for the callers that waited for it.
 	failed   error
 	openings int
 }
 
-// session is what an order needs of the CA: its directory, the nonces, which the client keeps, and the account.
+// session is what an order needs of the CA: its directory, its account, and a client, which keeps the nonces.
 type session struct {
 	client    *acme.Client
 	directory acme.Directory
@@ -64,7 +64,7 @@ type session struct {
 	fetched   time.Time
 }
 
-// offers returns an error if the CA does not offer a profile; "" is the CA's choice.
+// offers returns an error if the CA does not offer the profile; "" stands for the CA's choice.
 func (s *session) offers(profile string) error {
 	if profile == "" {
 		return nil
@@ -86,8 +86,8 @@ func newAuthority(directoryURL, contact string, eab *acme.EAB, base http.RoundTr
 	return &authority{directoryURL: directoryURL, contact: contact, eab: eab, base: base, cache: cache, log: log, turn: make(chan struct{}, 1)}
 }
 
-// open returns the session, and makes it if there is none or its directory is old. Callers that wait while another one
-// makes it share the result, even a failure.
+// open returns the session. It opens a new one if there is none or its directory is too old. Callers that wait
+// meanwhile share the result, even a failure.
 func (a *authority) open(ctx context.Context) (*session, error) {
 	current, seen, _ := a.state()
 	if current != nil && time.Since(current.fetched) < directoryAge {
@@ -145,7 +145,8 @@ func (a *authority) drop(s *session) {
 	}
 }
 
-// newSession fetches the directory and finds the account. It keeps the account of the session before, if there was one.
+// newSession fetches the directory and finds the account. It takes the account from the previous session, if there
+// was one.
 func (a *authority) newSession(ctx context.Context, before *session) (*session, error) {
 	directory, err := fetchDirectory(ctx, a.base, a.directoryURL)
 	if err != nil {
@@ -180,9 +181,9 @@ func (a *authority) newSession(ctx context.Context, before *session) (*session, 
 
 // newClient returns acmez's client for a directory.
 //
-// The client's package keeps every directory for twelve hours, by its URL. A hash of the directory in the URL's
-// fragment, which no server sees, makes a changed directory another one. Renewal information is left out, because the
-// client would ask for it with every certificate; renewalInfo asks for it.
+// The client's package caches every directory for twelve hours under its URL. A hash of the directory in the URL's
+// fragment, which no server sees, gives a changed directory an entry of its own. Renewal information is removed from
+// the directory, because the client would ask for it at every certificate; renewalInfo asks instead.
 func (a *authority) newClient(directory acme.Directory) (*acme.Client, error) {
 	directory.RenewalInfo = ""
 	document, err := json.Marshal(directory)
@@ -198,8 +199,8 @@ func (a *authority) newClient(directory acme.Directory) (*acme.Client, error) {
 	}, nil
 }
 
-// account returns the account of the key: the one that the record next to the key names, or the one that the CA has or
-// makes for the key. It updates the contact if that has changed (S-5.12).
+// account returns the account of the key: the one in the record that is cached with the key, or else the one that the
+// CA has for the key or creates. It updates the contact if that has changed (S-5.12).
 func (a *authority) account(ctx context.Context, client *acme.Client, key *ecdsa.PrivateKey) (acme.Account, error) {
 	account := acme.Account{PrivateKey: key, Status: acme.StatusValid, Contact: []string{a.contact}}
 	print, err := account.Thumbprint()
@@ -227,7 +228,7 @@ func (a *authority) account(ctx context.Context, client *acme.Client, key *ecdsa
 	return account, nil
 }
 
-// accountStatus returns the status of an account that the CA has answered with; some leave it out.
+// accountStatus returns the status in the CA's answer about an account, or "valid" if the CA leaves it out.
 func accountStatus(status string) string {
 	if status == "" {
 		return acme.StatusValid
@@ -235,7 +236,7 @@ func accountStatus(status string) string {
 	return status
 }
 
-// register makes an account for the key, or finds the one that the CA has for it, whose contact it updates.
+// register creates an account for the key. If the CA already has one, it updates its contact and returns it.
 func (a *authority) register(ctx context.Context, client *acme.Client, key *ecdsa.PrivateKey, print string) (acme.Account, error) {
 	request := acme.Account{PrivateKey: key, Contact: []string{a.contact}, TermsOfServiceAgreed: true}
 	if a.eab != nil {
@@ -252,7 +253,7 @@ func (a *authority) register(ctx context.Context, client *acme.Client, key *ecds
 	}
 	account := acme.Account{PrivateKey: key, Status: acme.StatusValid, Contact: []string{a.contact}, Location: found.Location}
 	if len(found.Contact) > 0 && found.Contact[0] != a.contact {
-		// The answer to a request for a new account that exists has the old contact (RFC 8555, section 7.3).
+		// For an account that exists the CA answers with the old contact (RFC 8555, section 7.3).
 		if _, err := client.UpdateAccount(ctx, acme.Account{PrivateKey: key, Location: found.Location, Contact: []string{a.contact}}); err != nil {
 			return account, err
 		}
@@ -261,7 +262,7 @@ func (a *authority) register(ctx context.Context, client *acme.Client, key *ecds
 	return account, nil
 }
 
-// lost registers the key again after the CA has said that it does not know the account.
+// lost registers the key again after the CA has said that the account does not exist.
 func (a *authority) lost(ctx context.Context, s *session) (*session, error) {
 	select {
 	case a.turn <- struct{}{}:

@@ -17,23 +17,23 @@ const (
 // (S-5.5). Let's Encrypt's limit is five failed validations of a name an hour.
 var refusalSteps = [...]time.Duration{time.Minute, 10 * time.Minute, 100 * time.Minute, 24 * time.Hour}
 
-// refusal is what is remembered about a name that a CA refused.
+// refusal is a CA's refusal of a name, as the cache remembers it.
 type refusal struct {
-	// Directory is the CA's directory: what one CA refused says nothing about another.
+	// Directory is the URL of the CA's directory. Each CA has refusals of its own.
 	Directory string `json:"directory"`
-	// Domain is the name that was refused, or "" if the CA asked for a wait that holds for all names.
+	// Domain is the name that was refused, or "" if the CA asked for a wait that applies to all names.
 	Domain string `json:"domain"`
 	// Failures counts the refusals since the last certificate; at least 1.
 	Failures int `json:"failures"`
-	// LastError is the CA's reason, clipped.
+	// LastError is the CA's reason, truncated.
 	LastError string `json:"last_error"`
 	// LastAttempt is when the CA refused, and NextTry when it may be asked again.
 	LastAttempt time.Time `json:"last_attempt"`
 	NextTry     time.Time `json:"next_try"`
 }
 
-// waiting reports whether the CA must not be asked at that time. A refusal dated in the future was written under a
-// wrong clock and is ignored.
+// waiting reports whether the CA must not be asked yet. A refusal dated in the future was written under a wrong clock
+// and is ignored.
 func (e refusal) waiting(now time.Time) bool {
 	return now.Before(e.NextTry) && !e.LastAttempt.After(now.Add(time.Hour))
 }
@@ -46,14 +46,16 @@ func (e refusal) possible() bool {
 	return e.Directory != "" && e.Failures >= 1 && e.NextTry.Sub(e.LastAttempt) <= maxRetryAfter
 }
 
-// stale implements ledgerEntry: a name that is in use is tried again soon after its wait, and its entry is then another one.
+// stale implements ledgerEntry. A name in use is tried again soon after its wait, which replaces or removes its
+// entry.
 func (e refusal) stale(now time.Time) bool { return now.Sub(e.NextTry) > maxRetryAfter }
 
 // refusals remembers the refusals of one cache directory. It writes them at every change, so that a daemon that restarts
 // every few seconds does not use up the CA's limit of failures.
 type refusals struct{ ledger[refusal] }
 
-// loadRefusals reads the refusals of a cache directory. Its result is never nil: on an error it starts empty.
+// loadRefusals reads the refusals of a cache directory. The result is not nil even if there is an error; it is then
+// empty.
 func loadRefusals(dir string) (*refusals, error) {
 	r := &refusals{newLedger[refusal](filepath.Join(dir, refusalsFile), refusalsField)}
 	var err error
@@ -63,9 +65,9 @@ func loadRefusals(dir string) (*refusals, error) {
 	return r, nil
 }
 
-// refuse remembers a refusal and returns it with the time of the next attempt: after the step for this number of
-// failures, or after the CA's Retry-After if that is longer, but never past half of remaining, which is what the name's
-// certificate has left. The error says that the file could not be written; the refusal is then in memory only.
+// refuse remembers a refusal and returns it with the time of the next attempt. The wait is the step for this number
+// of failures, or the CA's Retry-After if that is longer, but at most half of remaining, the time until the name's
+// certificate expires. An error means that the file could not be written and the refusal is only in memory.
 func (r *refusals) refuse(ctx context.Context, directory, domain, reason string, retryAfter, remaining time.Duration, now time.Time) (refusal, error) {
 	e, _ := r.get(directory, domain)
 	e.Directory, e.Domain = directory, domain
@@ -82,7 +84,7 @@ func (r *refusals) learn(ctx context.Context, e refusal) error {
 	return r.save(ctx)
 }
 
-// demand remembers that the CA asked for a wait that holds for all names, and returns it with the end of the wait.
+// demand remembers that the CA asked for a wait that applies to all names, and returns it with its end.
 func (r *refusals) demand(ctx context.Context, directory, reason string, wait time.Duration, now time.Time) (refusal, error) {
 	return r.record(ctx, refusal{Directory: directory, Failures: 1}, reason, now, wait)
 }
@@ -99,8 +101,8 @@ func (r *refusals) record(ctx context.Context, e refusal, reason string, now tim
 	return e, r.save(ctx)
 }
 
-// withinHalf bounds a wait by half of what a certificate has left, but not below a minute; remaining is 0 or less if there
-// is no certificate to lose.
+// withinHalf bounds a wait by half of a certificate's remaining time, but not below a minute. remaining is 0 or less
+// if there is no valid certificate.
 func withinHalf(wait, remaining time.Duration) time.Duration {
 	if remaining <= 0 {
 		return wait
@@ -108,7 +110,7 @@ func withinHalf(wait, remaining time.Duration) time.Duration {
 	return min(wait, max(remaining/2, time.Minute))
 }
 
-// forget drops what is remembered about a name, after a success.
+// forget removes what is remembered about a name, after a success.
 func (r *refusals) forget(ctx context.Context, directory, domain string) error {
 	r.mu.Lock()
 	r.drop(func(e refusal) bool { return e.Directory == directory && e.Domain == domain })
@@ -116,10 +118,10 @@ func (r *refusals) forget(ctx context.Context, directory, domain string) error {
 	return r.save(ctx)
 }
 
-// unreachableWait is the wait after the n-th attempt in a row, counted from 0, that found the CA unreachable. Such
-// attempts count against no limit, so the wait only has to leave several attempts before the certificate expires: a
-// quarter of the remaining life, at least 1 s, at most 1 min · 2ⁿ and at most an hour. For a certificate near its end,
-// a tenth of its lifetime replaces the remaining life.
+// unreachableWait returns the wait after the n-th attempt in a row, counted from 0, that found the CA unreachable.
+// Such attempts do not count against the CA's limits, so the wait only has to leave time for several attempts before
+// the certificate expires. It is a quarter of the remaining time, but at least 1 s, and at most an hour and 1 min ·
+// 2ⁿ. Near the end of a certificate, a tenth of its lifetime is used in place of the remaining time.
 func unreachableWait(n int, remaining, lifetime time.Duration) time.Duration {
 	doubling := time.Minute << min(n, 6)
 	return min(doubling, max(time.Second, max(remaining, lifetime/10)/4), time.Hour)

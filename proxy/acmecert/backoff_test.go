@@ -33,7 +33,7 @@ func TestACMERefusalsWaitLongerEachTime(t *testing.T) {
 		if e.waiting(e.NextTry) || !e.waiting(e.NextTry.Add(-time.Second)) {
 			t.Errorf("refusal %d: want the wait to end exactly at the next try", i+1)
 		}
-		// A restart between any two refusals changes nothing.
+		// A restart between two refusals changes nothing.
 		if r, err = loadRefusals(dir); err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +54,7 @@ func TestACMERefusalsWaitLongerEachTime(t *testing.T) {
 	}
 }
 
-// TestALedgerOnAHangingDiskEndsWithItsContext covers an operation that has begun: the disk has it, and does not answer.
+// TestALedgerOnAHangingDiskEndsWithItsContext covers an operation that has begun and waits for the disk.
 func TestALedgerOnAHangingDiskEndsWithItsContext(t *testing.T) {
 	r, err := loadRefusals(t.TempDir())
 	if err != nil {

@@ -16,12 +16,14 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// probeBytes is the size of the file that shows that the cache can be written: more than a certificate with its chain.
+// probeBytes is the size of the file that tests whether the cache can be written. It is larger than a certificate
+// with its chain.
 const probeBytes = 16 << 10
 
-// prepareCacheDir creates the directory with mode 0700, or removes the rights of group and others from an existing one,
-// and writes a file of the size of a certificate there: a certificate that cannot be kept would be ordered again at
-// every start, and a full disk still accepts an empty file (S-5.11). It removes what killed processes left there.
+// prepareCacheDir creates the directory with mode 0700, or removes the rights of group and others from an existing
+// one. It removes what killed processes left there, and writes a test file of the size of a certificate, because a
+// full disk still accepts an empty one: a certificate that cannot be stored would be ordered again at every start
+// (S-5.11).
 func prepareCacheDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("%s cannot be made: %w; name a directory that the daemon may write", dir, err)
@@ -54,12 +56,12 @@ func prepareCacheDir(dir string) error {
 	return nil
 }
 
-// loadCertificate reads the certificate of a name from the cache, in autocert's format: the private key and then the
-// chain, in PEM. If the cache has no unexpired certificate for the name, it returns nil and no error, and note is the
-// reason if there was a file. A file that cannot be read is an error.
+// loadCertificate reads the certificate of a name from the cache, in autocert's format: the private key, then the
+// chain, in PEM. If the cache has no usable certificate for the name, it returns nil and no error; if there was a
+// file, note says why it is not used. A file that cannot be read is an error.
 //
-// It accepts a certificate that is not yet valid: CAs issue none for the future, so the clock of this machine is behind,
-// and ordering another one would not help. The note says so.
+// It accepts a certificate that is not yet valid, and says so in note: CAs do not date certificates in the future, so
+// the clock of this machine is slow, and another order would not help.
 func loadCertificate(ctx context.Context, cache autocert.Cache, name string, now time.Time) (certificate *tls.Certificate, note string, err error) {
 	data, err := cache.Get(ctx, cacheKey(name))
 	if errors.Is(err, autocert.ErrCacheMiss) {
@@ -71,7 +73,7 @@ func loadCertificate(ctx context.Context, cache autocert.Cache, name string, now
 	return parseCached(data, name, now)
 }
 
-// parseCached is loadCertificate for a file that was read.
+// parseCached is the part of loadCertificate after the file was read.
 func parseCached(data []byte, name string, now time.Time) (certificate *tls.Certificate, note string, err error) {
 	pair, err := tls.X509KeyPair(data, data)
 	if err != nil {

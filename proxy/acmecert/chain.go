@@ -14,10 +14,10 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// parseChain makes a certificate of what a CA has issued for the key and the name. It puts the chain in order, as some
-// clients need it, and refuses a certificate that no client would accept.
+// parseChain makes a certificate from the chain that a CA has issued for the key and the name. It sorts the chain,
+// which some clients need, and refuses a certificate that no client would accept.
 //
-// It accepts a certificate that is not yet valid: the clock of this machine is behind that of the CA.
+// It accepts a certificate that is not yet valid: the clock of this machine is then slower than the CA's.
 func parseChain(data []byte, key *ecdsa.PrivateKey, name string, now time.Time) (*tls.Certificate, error) {
 	certificates, err := parseCertificates(data)
 	if err != nil {
@@ -69,8 +69,8 @@ func parseCertificates(data []byte) ([]*x509.Certificate, error) {
 	return certificates, nil
 }
 
-// takeIssuer removes the issuer of a certificate from the list and returns it; nil if it is not there. A self-signed
-// certificate has no further issuer.
+// takeIssuer removes the issuer of a certificate from the list and returns it; nil if it is not in the list. A
+// self-signed certificate has no other issuer.
 func takeIssuer(certificates *[]*x509.Certificate, of *x509.Certificate) *x509.Certificate {
 	if bytes.Equal(of.RawIssuer, of.RawSubject) {
 		return nil

@@ -12,7 +12,7 @@ import (
 	"reverse-proxy/conformance/redistest"
 )
 
-// putShared writes a value to the store, as another machine does.
+// putShared writes a value to the store as another machine would.
 func putShared(t *testing.T, m *testMachine, kind, domain string, data []byte) {
 	t.Helper()
 	lease, err := m.store.Lease(t.Context(), m.manager.shared.nameOf(orderKind, domain))
@@ -25,8 +25,8 @@ func putShared(t *testing.T, m *testMachine, kind, domain string, data []byte) {
 	}
 }
 
-// TestMachinesWhoseClocksDifferByAMinute has a machine read what another one wrote whose clock is a minute ahead or behind. Leases
-// need no such test: the store measures their time.
+// TestMachinesWhoseClocksDifferByAMinute lets a machine read what another machine, whose clock is a minute ahead or
+// behind, has written. Leases need no such test: the store measures their time.
 func TestMachinesWhoseClocksDifferByAMinute(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	for _, skew := range []time.Duration{-time.Minute, time.Minute} {
@@ -48,7 +48,7 @@ func TestMachinesWhoseClocksDifferByAMinute(t *testing.T) {
 			}
 		})
 		t.Run(fmt.Sprintf("a certificate, by a clock that is off by %s", skew), func(t *testing.T) {
-			// The CA's clock dates certificates. It is the other machine's.
+			// Certificates have the time of the CA's clock, which is the other machine's here.
 			ca, cfg := issuingCA(t, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(skew) }, acmeTestName)
 			a, b := startMachine(t, server, cfg), startMachine(t, server, cfg)
 			for _, m := range []*testMachine{a, b} {
@@ -58,7 +58,7 @@ func TestMachinesWhoseClocksDifferByAMinute(t *testing.T) {
 			}
 			first := a.serves(acmeTestName)
 			sameCertificate(t, acmeTestName, nil, a, b)
-			time.Sleep(time.Until(first.Leaf.NotBefore.Add(-skew + 1100*time.Millisecond))) // a certificate is dated to the second
+			time.Sleep(time.Until(first.Leaf.NotBefore.Add(-skew + 1100*time.Millisecond))) // times in certificates are whole seconds
 			if o := b.renew(t); o.err != nil || o.origin != ordered {
 				t.Fatalf("got %+v, want a renewal", o)
 			}

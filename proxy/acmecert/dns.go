@@ -14,17 +14,18 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// Responders are the records of the DNS responders of this machine, by their address and port.
+// Responders holds the records of this machine's DNS responders, keyed by address and port.
 type Responders map[string]*acmedns.Records
 
-// localError is the error of an attempt that failed here, before the CA looked: it is neither a refusal nor an outage.
+// localError is the error of an attempt that failed on this machine, before the CA validated: it is neither a refusal
+// nor an outage.
 type localError struct{ error }
 
 // Unwrap returns the cause.
 func (e localError) Unwrap() error { return e.error }
 
-// newSolver returns the solver for DNS-01 challenges, and with the method `responder` the records of that responder. Both are
-// nil without DNS-01. key is the key of the listener's `tls` table. The error is a config.KeyError.
+// newSolver returns the solver for DNS-01 challenges and, for the method `responder`, the records of that responder.
+// Both are nil without DNS-01. key is the key of the listener's `tls` table. The error is a config.KeyError.
 func newSolver(key string, cfg config.DNS01, responders Responders) (*acmedns.Solver, *acmedns.Records, error) {
 	network := acmedns.SystemNetwork()
 	switch cfg.Method {
@@ -54,8 +55,8 @@ func newSolver(key string, cfg config.DNS01, responders Responders) (*acmedns.So
 	return nil, nil, nil
 }
 
-// fromFile returns a function that reads a secret from a file, each time it is called, so that a secret that was replaced needs
-// neither a restart nor a reload. Its error names the file.
+// fromFile returns a function that reads a secret from a file at each call, so that a new secret needs neither a
+// restart nor a reload. Its errors name the file.
 func fromFile[T any](path string, parse func(text []byte) (T, error)) func(context.Context) (T, error) {
 	return func(ctx context.Context) (secret T, err error) {
 		text, err := clock.Within(ctx, func() ([]byte, error) { return readFile(path) })
@@ -69,7 +70,7 @@ func fromFile[T any](path string, parse func(text []byte) (T, error)) func(conte
 	}
 }
 
-// secretProblem returns the error about a file with its path, once.
+// secretProblem renders the error about a file with its path, which appears only once.
 func secretProblem(path string, err error) string {
 	var pathError *os.PathError
 	if errors.As(err, &pathError) || strings.HasPrefix(err.Error(), path) {
@@ -78,7 +79,7 @@ func secretProblem(path string, err error) string {
 	return path + " " + err.Error()
 }
 
-// tellResponder tells the responder of this machine the names that it is to answer for.
+// tellResponder tells this machine's responder which names it answers for.
 func (m *Manager) tellResponder() {
 	if m.records == nil {
 		return
@@ -97,7 +98,7 @@ func (a *attempt) presentRecord(ctx context.Context, m *Manager, challenge acme.
 	withdraw = func() {
 		if err := m.solver.CleanUp(ctx, challenge); err != nil {
 			m.warn(a.domain, "the record of the challenge cannot be removed: "+clipText(err.Error(), maxTextBytes))
-			return // the next order of the name tries it again
+			return // the next order of the name tries to remove it again
 		}
 		m.forgetRecord(ctx, a.domain)
 	}
@@ -120,8 +121,8 @@ func isWildcard(name string) bool {
 	return ok
 }
 
-// cacheKey returns the key of a name's certificate in the cache. A `*` in a file name would be a pattern in a shell, and no
-// host name has an underscore.
+// cacheKey returns the key of a name's certificate in the cache. It replaces the `*` of a wildcard, which would be a
+// pattern in a shell, by an underscore, which no host name has.
 func cacheKey(name string) string {
 	if rest, ok := config.IsWildcard(name); ok {
 		return "_wildcard." + rest

@@ -7,17 +7,18 @@ import (
 	"github.com/mholt/acmez/v3/acme"
 )
 
-// recordPrefix begins the cache's key of a record that is in the DNS while a wildcard is ordered.
+// recordPrefix begins the cache's keys for records that are in the DNS while a wildcard is ordered.
 const recordPrefix = "acme_record+"
 
-// dnsRecord is what a DNS-01 record is made of. It holds no secret.
+// dnsRecord has the parts of a DNS-01 record. It holds no secret.
 type dnsRecord struct {
 	Name             string `json:"name"`
 	KeyAuthorization string `json:"key_authorization"`
 }
 
-// rememberRecord remembers a record that is about to be added to the DNS, in case the daemon is killed before it removes it. Without
-// room in the cache the record is added all the same. The daemon's own responder forgets its records when it ends.
+// rememberRecord stores a record that is about to be added to the DNS, in case the daemon is killed before it removes
+// it. If that fails, the record is added all the same. Records of the daemon's own responder are not stored: they end
+// with the process.
 func (m *Manager) rememberRecord(ctx context.Context, d *domain, challenge acme.Challenge) {
 	if m.records != nil {
 		return
@@ -34,7 +35,8 @@ func (m *Manager) forgetRecord(ctx context.Context, d *domain) {
 	}
 }
 
-// removeRecord removes the record that an earlier process left in the DNS when it was killed. The caller has the lock of the name.
+// removeRecord removes the record that an earlier process left in the DNS when it was killed. The caller holds the
+// lock of the name.
 func (m *Manager) removeRecord(ctx context.Context, d *domain) {
 	if m.records != nil {
 		return

@@ -14,7 +14,7 @@ import (
 	"reverse-proxy/proxy/waittest"
 )
 
-// recordingProvider is a provider that adds nothing, and keeps what it was asked to remove.
+// recordingProvider is a provider that adds no records, and keeps what it is asked to remove.
 type recordingProvider struct {
 	removed []string
 	remove  error
@@ -29,7 +29,7 @@ func (p *recordingProvider) CleanUp(_ context.Context, _, value string) error {
 	return p.remove
 }
 
-// TestTheRecordOfAKilledProcessIsRemoved has the next process order the same wildcard.
+// TestTheRecordOfAKilledProcessIsRemoved lets the next process order the same wildcard.
 func TestTheRecordOfAKilledProcessIsRemoved(t *testing.T) {
 	const name = "*." + acmeTestName
 	cfg := acmeTestConfig(t, acmeTestDirectory, "", name)

@@ -87,7 +87,7 @@ func TestTheResponderKnowsTheNames(t *testing.T) {
 	}
 }
 
-// TestASecretThatWasReplacedIsReadAgain replaces it by a rename, as programs that manage secrets do.
+// TestASecretThatWasReplacedIsReadAgain replaces the file by a rename, as programs that manage secrets do.
 func TestASecretThatWasReplacedIsReadAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "secret")
 	secret := fromFile(path, acmedns.ParseSecret)

@@ -74,7 +74,7 @@ func TestAChangedContactIsToldToTheCA(t *testing.T) {
 	for _, forget := range []bool{false, true} {
 		cfg.ACMEContact = fmt.Sprintf("mailto:new-%v@example.test", forget)
 		remove := []string{acmeTestName}
-		if forget { // the record of the first version, which kept none
+		if forget { // as the first version left the cache, which kept no record
 			remove = append(remove, accountRecordFile)
 		}
 		for _, name := range remove {
@@ -148,7 +148,7 @@ func TestARenewalNamesWhatItReplaces(t *testing.T) {
 					acmetest.WriteProblem(w, refusal)
 					return
 				}
-				ca.Answer(acmetest.FakeCANewOrder, nil) // which answers when the client tries again
+				ca.Answer(acmetest.FakeCANewOrder, nil) // it answers when the client tries again
 				acmetest.WriteProblem(w, acmetest.Refusal{Status: 400, Type: "urn:ietf:params:acme:error:badNonce"})
 			})
 			if o := s.manager.runAttempt(t.Context(), d); o.err != nil {
@@ -165,8 +165,8 @@ func TestARenewalNamesWhatItReplaces(t *testing.T) {
 	}
 }
 
-// TestWhatACAIssuesIsChecked covers certificates other than those ordered. They count against the CA's limits, so that
-// each is a refusal with its growing wait, and not a failure that is tried again every minute.
+// TestWhatACAIssuesIsChecked covers certificates that differ from those ordered. They count against the CA's limits,
+// so each is a refusal with its growing wait, and not a failure that is tried again every minute.
 func TestWhatACAIssuesIsChecked(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -217,7 +217,8 @@ func TestAChainInTheWrongOrderIsPutRight(t *testing.T) {
 	}
 }
 
-// TestAFaultyCARefusesNoName covers CAs that are out of order at one request: that is remembered for no name.
+// TestAFaultyCARefusesNoName covers CAs that are out of order at one kind of request. No name remembers that as a
+// refusal.
 func TestAFaultyCARefusesNoName(t *testing.T) {
 	answer := func(status int, contentType, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -269,8 +270,8 @@ func TestAFaultyCARefusesNoName(t *testing.T) {
 	}
 }
 
-// TestACAThatChangesItsRootIsUnreachable covers the root of the CA's own HTTPS: no name is refused, and what the cache has is
-// served.
+// TestACAThatChangesItsRootIsUnreachable covers the root of the CA's own HTTPS: no name counts as refused, and
+// certificates in the cache are served.
 func TestACAThatChangesItsRootIsUnreachable(t *testing.T) {
 	ca, cfg := issuingCA(t, nil, acmeTestName)
 	if _, err := provisioned(t, cfg); err != nil {
@@ -319,7 +320,7 @@ func TestNamesAreOrderedAtMostEightAtATime(t *testing.T) {
 				close(full)
 			}
 		}
-		select { // as long as there are fewer than eight, more must come
+		select { // while there are fewer than eight, more must come
 		case <-full:
 		case <-time.After(time.Minute):
 		}
@@ -342,7 +343,7 @@ func TestACAThatHangsCostsOneTimeOut(t *testing.T) {
 		s := newTestACMESource(t, acmeTestConfig(t, "https://ca.example.test/dir", "", names...), true, &waittest.Buffer{})
 		asked := 0
 		s.manager.ca.base = roundTripper(func(req *http.Request) (*http.Response, error) {
-			asked++ // by one at a time, or the number would be wrong anyway
+			asked++ // not atomic: the names must ask one at a time
 			<-req.Context().Done()
 			return nil, req.Context().Err()
 		})
@@ -355,7 +356,7 @@ func TestACAThatHangsCostsOneTimeOut(t *testing.T) {
 	})
 }
 
-// TestAutocertStartsFromOurCache is the way back to the first version (S-20.3).
+// TestAutocertStartsFromOurCache covers the way back to the first version (S-20.3).
 func TestAutocertStartsFromOurCache(t *testing.T) {
 	_, cfg := issuingCA(t, nil, acmeTestName)
 	s, err := provisioned(t, cfg)

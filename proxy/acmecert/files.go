@@ -43,8 +43,9 @@ func readFile(path string) ([]byte, error) {
 	return data, nil
 }
 
-// writeFile replaces a file durably (S-5.11): after a crash at any moment the path holds either the old or the
-// new contents, and once writeFile has returned, the new ones. The mode is 0600. The next start removes what a crash leaves.
+// writeFile replaces a file durably (S-5.11): after a crash, the path holds either the old or the new contents, and
+// once writeFile has returned, the new ones. The mode is 0600. The next start removes the temporary file that a crash
+// leaves.
 func writeFile(path string, data []byte) (err error) {
 	dir := filepath.Dir(path)
 	f, err := createTemp(dir, writingPrefix)
@@ -63,7 +64,7 @@ func writeFile(path string, data []byte) (err error) {
 	if err = f.Sync(); err != nil {
 		return err
 	}
-	// The file is closed, and with that unlocked, only under its own name: see removeLeftovers.
+	// The file has its final name before Close unlocks it: see removeLeftovers.
 	if err = os.Rename(f.Name(), path); err != nil {
 		return err
 	}
@@ -71,7 +72,8 @@ func writeFile(path string, data []byte) (err error) {
 	return syncDir(dir)
 }
 
-// syncDir makes the latest changes to a directory's entries durable. It is not an error if the file system cannot do that.
+// syncDir makes the latest changes to a directory's entries durable. A file system that does not support that is no
+// error.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -84,12 +86,12 @@ func syncDir(dir string) error {
 	return nil
 }
 
-// diskCache keeps certificates and the account key in a directory, in the files and the format of autocert.DirCache,
-// from which it differs in three ways: what it writes is durable, it does not wait for a named pipe, and a disk that hangs
-// does not keep it from ending with its context (S-5.8).
+// diskCache keeps certificates and the account key in a directory, in the files and format of autocert.DirCache.
+// There are three differences: its writes are durable, it does not block on a named pipe, and it returns when the
+// context ends even if the disk hangs (S-5.8).
 type diskCache string
 
-// path returns the file of a key. A key cannot lead out of the directory.
+// path returns the file of a key. No key leads out of the directory.
 func (d diskCache) path(key string) string {
 	return filepath.Join(string(d), filepath.Clean("/"+key))
 }

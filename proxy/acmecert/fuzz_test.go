@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// FuzzParseChain covers what a CA sends as a certificate.
+// FuzzParseChain covers what a CA may send as a certificate.
 func FuzzParseChain(f *testing.F) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

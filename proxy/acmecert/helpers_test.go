@@ -38,8 +38,8 @@ func newTestLog(t *testing.T, log *waittest.Buffer) *eventlog.Logger {
 	return logger
 }
 
-// cacheDir returns the name of a cache directory that is removed after the test. A write that was given up when the test ended may
-// still be under way, which makes the removal of a t.TempDir fail.
+// cacheDir returns the name of a cache directory that is removed after the test. A write that was abandoned at the
+// end of the test may still be going on, and would make the removal of a t.TempDir fail.
 func cacheDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "acme")

@@ -16,24 +16,24 @@ import (
 	"reverse-proxy/proxy/clock"
 )
 
-// ledgerPatience bounds the wait for another process that writes the file. After it the file is written without the lock:
-// what the other process has just written may then be lost.
+// ledgerPatience bounds the wait for another process that writes the file. After that the file is written without the
+// lock, which may lose what the other process has just written.
 const ledgerPatience = 2 * time.Second
 
-// ledger remembers something about names over restarts: in memory and in a file of the cache directory, which is a JSON
-// object with the list as its only field. The name of the file is not a valid host name, so it cannot be that of a
-// certificate. Another process may write the file too: the changes of both are kept (S-20.6).
+// ledger remembers entries about names over restarts, in memory and in a file of the cache directory: a JSON object
+// whose only field is the list of entries. The file's name is not a valid host name, so it is never that of a
+// certificate. If several processes write the file, the changes of all are kept (S-20.6).
 type ledger[E ledgerEntry] struct {
 	path  string
 	field string
 	// turn is held by the operation that reads or writes the file, until the disk has answered.
 	turn chan struct{}
 
-	// mu guards what follows, and is not held during I/O.
+	// mu guards the fields below. It is not held during I/O.
 	mu      sync.Mutex
 	entries map[ledgerKey]E
-	// changed has the entries that changed since the file was written, each with the number of its change. changes counts
-	// all changes.
+	// changed has the entries that changed since the file was last written, each with the number of its change.
+	// changes counts all changes.
 	changed map[ledgerKey]int
 	changes int
 }
@@ -48,7 +48,7 @@ type ledgerEntry interface {
 	about() (directory, domain string)
 	// possible reports whether the daemon could have written the entry.
 	possible() bool
-	// stale reports whether the entry is too old to matter, as that of a name which was removed long ago.
+	// stale reports whether the entry is too old to matter, for example because its name was removed long ago.
 	stale(now time.Time) bool
 }
 
@@ -75,7 +75,7 @@ func (l *ledger[E]) read() (map[ledgerKey]E, error) {
 	return byKey(entries), err
 }
 
-// byKey returns the entries by what they are about. Of several about the same name the first counts.
+// byKey maps what entries are about to the entries. If several are about the same, it takes the first.
 func byKey[E ledgerEntry](entries []E) map[ledgerKey]E {
 	keyed := make(map[ledgerKey]E, len(entries))
 	for _, e := range entries {
@@ -86,7 +86,7 @@ func byKey[E ledgerEntry](entries []E) map[ledgerKey]E {
 	return keyed
 }
 
-// parseEntries reads the file's content. Impossible and stale entries are dropped.
+// parseEntries parses the contents of the file. It drops impossible and stale entries.
 func parseEntries[E ledgerEntry](field string, data []byte) ([]E, error) {
 	var file map[string]json.RawMessage
 	if err := json.Unmarshal(data, &file); err != nil || file[field] == nil {
@@ -122,7 +122,7 @@ func (l *ledger[E]) store(e E) {
 	l.note(keyOf(e))
 }
 
-// drop forgets the entries for which gone is true. The caller holds mu.
+// drop removes the entries for which gone returns true. The caller holds mu.
 func (l *ledger[E]) drop(gone func(E) bool) {
 	for key, e := range l.entries {
 		if gone(e) {
@@ -150,8 +150,8 @@ func (l *ledger[E]) overlay(file map[ledgerKey]E) map[ledgerKey]E {
 	return file
 }
 
-// refresh reads the file again: another process may have written it, or an operator removed it. If it cannot be read, the
-// entries in memory stay.
+// refresh reads the file again, which another process may have written or an operator removed. If it cannot be read,
+// the entries in memory stay.
 func (l *ledger[E]) refresh(ctx context.Context) {
 	_ = l.onDisk(ctx, func() error {
 		file, err := l.read()
@@ -165,7 +165,7 @@ func (l *ledger[E]) refresh(ctx context.Context) {
 	})
 }
 
-// save writes what has changed. It removes the file if nothing is left to remember.
+// save writes what has changed. If no entry is left, it removes the file.
 func (l *ledger[E]) save(ctx context.Context) error {
 	l.mu.Lock()
 	unchanged := len(l.changed) == 0
@@ -176,8 +176,8 @@ func (l *ledger[E]) save(ctx context.Context) error {
 	return l.onDisk(ctx, l.merge)
 }
 
-// onDisk runs an operation on the file in its turn. If ctx ends first, so does the wait: the operation keeps its turn
-// until the disk answers.
+// onDisk runs an operation on the file when it is its turn. It returns early if ctx ends; an operation that has begun
+// keeps the turn until the disk answers.
 func (l *ledger[E]) onDisk(ctx context.Context, operation func() error) error {
 	select {
 	case l.turn <- struct{}{}:
@@ -191,7 +191,7 @@ func (l *ledger[E]) onDisk(ctx context.Context, operation func() error) error {
 	return err
 }
 
-// merge reads the file again and writes it with the changes. The caller has the turn.
+// merge reads the file again and writes it with the changes. The caller holds the turn.
 func (l *ledger[E]) merge() error {
 	ctx, cancel := context.WithTimeout(context.Background(), ledgerPatience)
 	defer cancel()

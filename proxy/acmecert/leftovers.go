@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// writingPrefix begins the name of a file that is being written, and probePrefix that of one that shows that the cache
-	// can be written.
+	// writingPrefix begins the names of files that are being written, and probePrefix those of files that test
+	// whether the cache can be written.
 	writingPrefix, probePrefix = ".writing-", ".write-test-"
-	// leftoverAge is the age at which such a file is removed where nothing can be locked. A write takes less.
+	// leftoverAge is the age at which such a file is removed on a file system without locks. A write takes less time.
 	leftoverAge = time.Hour
 )
 
-// createTemp creates a file with a random name in a directory, and locks it, which shows that a process is writing it. The
-// kernel releases the lock when that process ends, in whatever way, or closes the file.
+// createTemp creates a file with a random name in a directory, and locks it to show that a process is writing it. The
+// kernel releases the lock when the file is closed or the process ends.
 func createTemp(dir, prefix string) (*os.File, error) {
 	for range 10 {
 		f, err := os.CreateTemp(dir, prefix)
@@ -30,18 +30,18 @@ func createTemp(dir, prefix string) (*os.File, error) {
 		if !errors.Is(err, syscall.EWOULDBLOCK) && isAt(f, f.Name()) {
 			return f, nil // locked, or on a file system without locks
 		}
-		f.Close() // another process that starts has taken it for a leftover
+		f.Close() // a process that is starting took it for a leftover
 	}
 	return nil, fmt.Errorf("%s: every new file is removed immediately; see which process does that", dir)
 }
 
-// removeLeftovers removes the files that a process was writing to a cache directory when it was killed. Those that a process
-// is writing now are locked, and stay. Where nothing can be locked, only old ones are removed. What cannot be removed stays, and
-// does no harm.
+// removeLeftovers removes files that a process was still writing to a cache directory when it was killed. It keeps
+// those that are locked, because a process is writing them now. On a file system without locks it removes only old
+// ones. A file that cannot be removed does no harm.
 func removeLeftovers(dir string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return // the directory is about to be written, which reports the cause
+		return // the next write to the directory reports the cause
 	}
 	for _, entry := range entries {
 		name := entry.Name()
@@ -51,8 +51,8 @@ func removeLeftovers(dir string) {
 	}
 }
 
-// removeLeftover removes a file unless a process is writing it. It holds the lock of the file while it does, so a process
-// that has just created the file notices, and creates another one.
+// removeLeftover removes a file unless a process is writing it. It holds the file's lock meanwhile, so that a process
+// that has just created the file notices and creates another one.
 func removeLeftover(path string) {
 	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
 	if err != nil {

@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	// lockPrefix begins the name of a lock's file. A host name has no underscore, so it cannot be that of a certificate.
+	// lockPrefix begins the names of lock files. A host name has no underscore, so no certificate has such a name.
 	lockPrefix = "acme_lock+"
-	// lockPoll is the time between two looks at a lock that another process holds.
+	// lockPoll is the time between two tries to take a lock that another process holds.
 	lockPoll = 200 * time.Millisecond
-	// lockPatience bounds the wait for another process, which may have been stopped. An attempt takes less.
+	// lockPatience bounds the wait for another process, which may have been stopped. It is longer than an attempt.
 	lockPatience = attemptTimeout + time.Minute
 )
 
@@ -30,14 +30,14 @@ var (
 	errNoLock = errors.New("the lock cannot be taken")
 )
 
-// dirLocks are the locks in a cache directory: each is a file with the pid of its holder (S-20.6). The kernel releases a lock
-// when its process ends, in whatever way.
+// dirLocks are the locks in a cache directory. Each is a file with the pid of its holder (S-20.6). The kernel
+// releases a lock when its process ends, however that happens.
 type dirLocks string
 
 // dirLock is a lock that this process holds.
 type dirLock struct{ file *os.File }
 
-// release gives the lock back, and removes its file.
+// release removes the file of the lock and releases it.
 func (l *dirLock) release() {
 	if l == nil || l.file == nil {
 		return
@@ -46,8 +46,8 @@ func (l *dirLock) release() {
 	l.file.Close()
 }
 
-// take takes a lock, and waits while another process holds it. It calls waits once, with that process. On a file system
-// without locks it returns an empty lock, so that certificates are ordered there too.
+// take takes a lock. If another process holds it, take calls waits once with its pid and waits. On a file system
+// without locks it returns an empty lock, so that certificates can be ordered there too.
 func (d dirLocks) take(ctx context.Context, name string, waits func(pid int)) (*dirLock, error) {
 	began, told := time.Now(), false
 	for {
@@ -68,8 +68,8 @@ func (d dirLocks) take(ctx context.Context, name string, waits func(pid int)) (*
 	}
 }
 
-// try takes a lock if no other process holds it. If the disk hangs and the lock is taken only after the end of ctx, it is
-// released.
+// try takes a lock if no other process holds it. If the disk hangs and the lock is only taken after ctx has ended, it
+// is released at once.
 func (d dirLocks) try(ctx context.Context, name string) (*dirLock, int, error) {
 	type result struct {
 		lock *dirLock
@@ -124,7 +124,7 @@ func (d dirLocks) open(name string) (lock *dirLock, pid int, err error) {
 			}
 			return &dirLock{f}, 0, nil
 		}
-		f.Close() // its holder has removed it since it was opened
+		f.Close() // its holder removed it after it was opened
 	}
 }
 

@@ -45,11 +45,11 @@ func NewManagers(log *eventlog.Logger, responders Responders) *Managers {
 	return &Managers{log: log, responders: responders, byDir: map[string]*Manager{}}
 }
 
-// Share makes Managers that are created later use a store. The owner of the store calls Changed and Synced once all Managers
-// exist, and Wait after it has ended.
+// Share makes the Managers created later use a store. The owner of the store calls Changed and Synced once all
+// Managers exist, and Wait after the store has ended.
 func (all *Managers) Share(store *certstore.Store) { all.store = store }
 
-// Changed reads a value of the store that has changed.
+// Changed reads a value that has changed in the store.
 func (all *Managers) Changed(ctx context.Context, name string) {
 	for _, m := range all.byDir {
 		m.changed(ctx, name, &all.background)
@@ -63,18 +63,19 @@ func (all *Managers) Synced(ctx context.Context) {
 	}
 }
 
-// Wait waits for what Changed and Synced have started, which ends with their contexts.
+// Wait waits for the tasks that Changed and Synced have started. They end with their contexts.
 func (all *Managers) Wait() { all.background.Wait() }
 
-// Manager holds the certificates of one cache directory, orders and renews them. Handshakes read them from memory and
-// have no other effect.
+// Manager holds the certificates of one cache directory; it orders and renews them. Handshakes read them from memory
+// and change nothing.
 type Manager struct {
 	cfg   settings
 	log   *eventlog.Logger
 	base  *http.Transport
 	cache autocert.Cache
 	ca    *authority
-	// solver answers DNS-01 challenges; nil without DNS-01. records are those of this machine's responder; nil without one.
+	// solver answers DNS-01 challenges; nil without DNS-01. records are those of this machine's responder; nil if it
+	// has none.
 	solver  *acmedns.Solver
 	records *acmedns.Records
 	// httpChallenges reports whether a redirect port answers HTTPChallenge.
@@ -85,9 +86,9 @@ type Manager struct {
 	shared *shared
 	// locks keep other processes with the same cache directory from ordering at the same time.
 	locks dirLocks
-	// lookEvery is how often the cache is searched for what other processes have renewed; 0 for never.
+	// lookEvery is how often the cache is searched for certificates that other processes have renewed; 0 for never.
 	lookEvery time.Duration
-	// dirInode identifies the cache directory as it was seen last; 0 if it was removed. Only lookForRenewed uses it.
+	// dirInode identifies the cache directory as last seen; 0 if it was removed. Only lookForRenewed uses it.
 	dirInode uint64
 
 	// obtain makes one attempt, and suggest asks for renewal information; tests of the schedule replace them.
@@ -95,7 +96,7 @@ type Manager struct {
 	suggest func(ctx context.Context, certificate *tls.Certificate) (acme.RenewalInfo, time.Duration, error)
 	// attempts counts the attempts by outcome.
 	attempts [len(cert.Attempts{})]atomic.Uint64
-	// slots bounds the attempts at the same time.
+	// slots bounds the number of attempts at the same time.
 	slots chan struct{}
 	// runs ensures that only one of the sources runs the schedule.
 	runs sync.Once
@@ -104,17 +105,18 @@ type Manager struct {
 	// wake interrupts the schedule's sleep after names have been added.
 	wake chan struct{}
 
-	// mu guards what follows, and the scheduling fields of all domains. Handshakes and `status` take it, so it is not held
-	// during I/O.
+	// mu guards the fields below and the scheduling fields of all domains. Handshakes and `status` take it, so it is
+	// not held during I/O.
 	mu      sync.Mutex
 	sources []*Source
 	domains map[string]*domain
 	outage  outage
 }
 
-// outage is a period in which every order fails, whatever its name: the CA cannot be reached or does not work (S-5.10).
+// outage is a period in which all orders fail, whatever their names: the CA cannot be reached or is out of order
+// (S-5.10).
 type outage struct {
-	// failures counts the attempts in a row that ended so, and since is when the last one did.
+	// failures counts the attempts in a row that failed in this way, and since is when the last one did.
 	failures int
 	since    time.Time
 	// demanded is the wait that the CA asked for.
@@ -136,33 +138,34 @@ type domain struct {
 
 	// uncompared reports whether the certificate was loaded from the cache and has yet to be compared with that of the store.
 	uncompared bool
-	// renewAt is when the certificate is due for renewal by its lifetime, and suggested what the CA says about it, if
-	// suggested.Certificate is its identifier. checkAt is when the CA is to be asked for that again.
+	// renewAt is when the certificate is due for renewal by its lifetime. suggested is what the CA says about that,
+	// if suggested.Certificate identifies this certificate. checkAt is when to ask the CA again.
 	renewAt   time.Time
 	suggested suggestion
 	checkAt   time.Time
-	// retryAt is the earliest next try after a failure that concerns the name. localFailures counts those of this machine.
+	// retryAt is the earliest time of the next try after a failure that concerns the name. localFailures counts those
+	// on this machine.
 	retryAt       time.Time
 	localFailures int
 	lastAttempt   time.Time
 	lastError     string
-	// unsaved is the certificate in use if it could not be written to the cache, and saveAt when that is tried again.
+	// unsaved is the certificate in use if it could not be written to the cache, and saveAt when to try that again.
 	unsaved *tls.Certificate
 	saveAt  time.Time
-	// storeAway reports whether the latest attempt was not made because the store was away.
+	// storeAway reports whether the latest attempt was skipped because the store was away.
 	storeAway bool
 	// lease is held by the running attempt; nil without a store.
 	lease *certstore.Lease
-	// found is the state of the cache file that was read last. Only lookForRenewed uses it.
+	// found is the state of the cache file at its last reading. Only lookForRenewed uses it.
 	found fileState
 }
 
 // certificate returns the certificate in use; nil if there is none.
 func (d *domain) certificate() *tls.Certificate { return d.cert.Load() }
 
-// manager returns the Manager of a listener's cache directory, and makes it if there is none. That prepares the directory
-// and the transport to the CA, but does not contact the CA. key is that of the listener's `tls` table. The error is a
-// config.KeyError.
+// manager returns the Manager of a listener's cache directory, and creates it if necessary. That prepares the
+// directory and the transport to the CA, but does not contact the CA. key is the key of the listener's `tls` table.
+// The error is a config.KeyError.
 func (all *Managers) manager(key string, cfg config.TLS) (*Manager, error) {
 	dir := cfg.ACMECacheDir
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
@@ -198,7 +201,7 @@ func (all *Managers) manager(key string, cfg config.TLS) (*Manager, error) {
 	var refusalsErr, suggestionsErr error
 	m.refusals, refusalsErr = loadRefusals(cfg.ACMECacheDir)
 	m.suggestions, suggestionsErr = loadSuggestions(cfg.ACMECacheDir)
-	// The start does not fail without what was remembered: the CA's own limits still apply.
+	// The start goes on without what was remembered: the CA's own limits still apply.
 	for _, err := range []error{refusalsErr, suggestionsErr} {
 		if err != nil {
 			m.log.Log(eventlog.LevelWarn, "ACME_ERROR", eventlog.Str("directory", cfg.ACMEDirectory), eventlog.Err(err))
@@ -221,7 +224,7 @@ func (m *Manager) recallOutage() {
 	}
 }
 
-// refreshRefusals reads the refusals again, in case the operator who starts or reloads has removed the file.
+// refreshRefusals reads the refusals again: before a start or a reload, the operator may have removed the file.
 func (m *Manager) refreshRefusals(ctx context.Context) {
 	m.refusals.refresh(ctx)
 	if _, ok := m.refusals.get(m.cfg.Directory, ""); ok {
@@ -239,7 +242,7 @@ func (m *Manager) renewalInfo(ctx context.Context, certificate *tls.Certificate)
 	return m.ca.renewalInfo(ctx, certificate.Leaf)
 }
 
-// domainOf returns the domain of a name, which it makes if it is new.
+// domainOf returns the domain of a name, and creates it if the name is new.
 func (m *Manager) domainOf(name string) *domain {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -251,14 +254,14 @@ func (m *Manager) domainOf(name string) *domain {
 	return d
 }
 
-// forgetUnused drops the names that no source serves: they are no longer renewed (S-5.7). It keeps those given, which
-// another listener's part of the same reload may have dropped already.
+// forgetUnused drops the names that no source serves, so that they are no longer renewed (S-5.7). It keeps the given
+// ones, which another listener may have dropped earlier in the same reload.
 func (m *Manager) forgetUnused(keep ...*domain) {
 	m.suggestions.forget(m.cfg.Directory, m.dropUnused(keep))
 	m.tellResponder()
 }
 
-// dropUnused is the part of forgetUnused that needs the lock. It returns the names that went.
+// dropUnused is the part of forgetUnused that needs the lock. It returns the dropped names.
 func (m *Manager) dropUnused(keep []*domain) (dropped map[string]bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -294,5 +297,5 @@ func (m *Manager) save(ctx context.Context, d *domain, certificate *tls.Certific
 	return nil
 }
 
-// directory is the field of log lines that names the CA.
+// directory returns the field of log lines that names the CA.
 func (m *Manager) directory() eventlog.Attr { return eventlog.Str("directory", m.cfg.Directory) }

@@ -17,9 +17,9 @@ import (
 // errStartTimeout ends the orders of a start or a reload that take too long.
 var errStartTimeout = errors.New("no certificate within acme_start_timeout_secs")
 
-// obtainAll makes one attempt for each name, at most eight at a time, and calls ended as each one ends, one call at a
-// time. Once an attempt has failed because of the CA, the remaining names share that result: a CA that hangs costs one
-// timeout, not one for each name (S-5.8). After the end of ctx nothing more is tried.
+// obtainAll makes one attempt for each name, at most maxAtOnce at a time. It calls ended after each attempt, one call
+// at a time. Once an attempt has failed because of the CA, the remaining names share its result, so that a CA that
+// hangs costs one timeout and not one for each name (S-5.8). After ctx has ended it starts no attempt.
 func (m *Manager) obtainAll(ctx context.Context, names []*domain, ended func(*domain, outcome)) {
 	began := time.Now()
 	var running sync.WaitGroup
@@ -49,7 +49,7 @@ func (m *Manager) obtainAll(ctx context.Context, names []*domain, ended func(*do
 	}
 }
 
-// outageSince returns the error of the latest attempt in an outage, or nil if none has failed so since a time.
+// outageSince returns the error of the latest attempt of an outage if it failed after the given time; else nil.
 func (m *Manager) outageSince(began time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -59,12 +59,12 @@ func (m *Manager) outageSince(began time.Time) error {
 	return nil
 }
 
-// Provision obtains a valid certificate for every name (startup step 7): from the cache, without contact to the CA, or
-// by ordering one. It tries every name, logs those that succeed, and returns the failures as config.Errors. A name that
-// the CA refused before fails at once, without contact, until its wait is over (S-5.4, S-5.5, S-5.6).
+// Provision obtains a valid certificate for every name (startup step 7): from the cache, without contacting the CA,
+// or by an order. It tries every name, logs the successes, and returns the failures as config.Errors. A name that the
+// CA has refused fails at once, without contacting the CA, until its wait is over (S-5.4, S-5.5, S-5.6).
 //
-// With `acme_start = "available"` names without a certificate are logged and left to Run. If the cache has any certificate,
-// Provision does not wait for the CA (S-5.9).
+// With `acme_start = "available"`, names without a certificate are logged and left to Run. If the cache has at least
+// one certificate, Provision does not wait for the CA (S-5.9).
 func (s *Source) Provision(ctx context.Context, progress cert.Progress) error {
 	ctx, cancel := s.withStartTimeout(ctx)
 	defer cancel()
@@ -108,7 +108,7 @@ func namesOf(domains []*domain) []string {
 	return names
 }
 
-// failure is a name without a certificate, and why.
+// failure is a name without a certificate, and the reason.
 type failure struct {
 	domain *domain
 	text   string
@@ -126,7 +126,7 @@ func (s *Source) errors(failures []failure) error {
 	return problems
 }
 
-// logMissing logs the names that have no certificate at a start that goes on without them.
+// logMissing logs the names without a certificate, if the start goes on without them.
 func (s *Source) logMissing(failures []failure) {
 	for _, f := range failures {
 		s.manager.log.Log(eventlog.LevelError, "ACME_MISSING", eventlog.Str("domain", f.domain.name), eventlog.Str("listener", s.listener),
@@ -134,8 +134,8 @@ func (s *Source) logMissing(failures []failure) {
 	}
 }
 
-// load installs the certificates that the cache has, and returns the names for which the CA has to be asked. A file that
-// cannot be read is a failure, and nothing is ordered to replace it.
+// load installs the certificates in the cache, and returns the names for which the CA must be asked. A file that
+// cannot be read is a failure; no certificate is ordered in its place.
 func (s *Source) load(ctx context.Context, names []*domain) (missing []*domain, failures []failure) {
 	for _, d := range names {
 		found, err := s.loadOne(ctx, d)
@@ -149,18 +149,19 @@ func (s *Source) load(ctx context.Context, names []*domain) (missing []*domain, 
 	return missing, failures
 }
 
-// loadOne installs the certificate that the cache has for a name, and reports whether the name has one now. It has the turn of
-// the name, so that the first connection to the store does not find one at the same time.
+// loadOne installs the certificate that the cache has for a name, and reports whether the name has a certificate now.
+// It holds the turn of the name, so that it does not run at the same time as the comparison after the first
+// connection to the store.
 func (s *Source) loadOne(ctx context.Context, d *domain) (found bool, err error) {
 	m := s.manager
 	select {
 	case d.turn <- struct{}{}:
 		defer func() { <-d.turn }()
 	case <-ctx.Done():
-		return false, nil // the order that follows fails with the cause
+		return false, nil // the order that follows reports the cause
 	}
 	if d.certificate() != nil {
-		return true, nil // another listener has loaded it, or the store had it
+		return true, nil // loaded by another listener, or from the store
 	}
 	certificate, note, err := loadCertificate(ctx, m.cache, d.name, time.Now())
 	if err != nil {
@@ -185,8 +186,8 @@ func (s *Source) loadOne(ctx context.Context, d *domain) (found bool, err error)
 	return certificate != nil, nil
 }
 
-// order orders certificates for the names, and calls done, if it is not nil, for each name that has one. It returns the
-// names that have none.
+// order orders certificates for the names. It calls done, if not nil, with each name that gets one, and returns the
+// names that do not.
 func (s *Source) order(ctx context.Context, names []*domain, done func(name string)) (failures []failure) {
 	m := s.manager
 	m.refreshRefusals(ctx)

@@ -19,7 +19,7 @@ import (
 	"reverse-proxy/proxy/waittest"
 )
 
-// acmeFrontend is the minimum of a listener for ACME: it answers challenges, and serves the certificates.
+// acmeFrontend is a minimal listener for ACME: it answers challenges, and serves the certificates.
 type acmeFrontend struct {
 	source            *Source // set before the CA can ask
 	tlsPort, httpPort int

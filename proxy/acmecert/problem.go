@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	// maxProblems bounds how many problem documents of one attempt are kept.
+	// maxProblems bounds how many problem documents are kept for one attempt.
 	maxProblems = 4
-	// maxTextBytes bounds a text of the CA in an error, a log line or the refusals file.
+	// maxTextBytes bounds a text from the CA in an error, a log line or the file of refusals.
 	maxTextBytes = 600
-	// maxRetryAfter bounds the Retry-After that is obeyed, so that a nonsensical value does not last forever.
+	// maxRetryAfter bounds the Retry-After that is obeyed: a nonsensical value must not stop orders forever.
 	maxRetryAfter = 30 * 24 * time.Hour
 )
 
@@ -29,7 +29,7 @@ type problem struct {
 	Detail string `json:"detail"`
 }
 
-// String renders type and detail, clipped and free of control characters.
+// String renders type and detail, truncated and without control characters.
 func (p problem) String() string {
 	if p.Type == "" {
 		return clipText(p.Detail, maxTextBytes)
@@ -37,14 +37,14 @@ func (p problem) String() string {
 	return clipText(p.Type+": "+p.Detail, maxTextBytes)
 }
 
-// isBadNonce reports whether the answer only asks for the same request again (RFC 8555, section 6.5).
+// isBadNonce reports whether the CA only wants the same request again with a new nonce (RFC 8555, section 6.5).
 func (p problem) isBadNonce() bool {
 	return strings.HasSuffix(strings.ToLower(p.Type), ":badnonce")
 }
 
-// problemsIn finds the problem documents in one answer of an ACME server: the document itself, or those inside an
-// order, authorization or challenge that has become invalid. An answer that cannot be parsed has none, unless its
-// status is an error.
+// problemsIn finds the problem documents in an answer of an ACME server: the answer itself, or those in an order,
+// authorization or challenge that has become invalid. An answer that cannot be parsed yields one only if its status
+// is an error.
 func problemsIn(status int, contentType string, body []byte) []problem {
 	mediaType, _, _ := mime.ParseMediaType(contentType)
 	if status >= 400 || mediaType == "application/problem+json" {
@@ -107,7 +107,7 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 	return min(max(0, date.Sub(now)), maxRetryAfter)
 }
 
-// clipText makes a text from outside fit on one line of at most limit bytes; what is cut off is marked with an ellipsis.
+// clipText makes a text from outside fit on one line of at most limit bytes. It marks a cut with an ellipsis.
 func clipText(s string, limit int) string {
 	clipped := wording.Clip(s, limit)
 	line := strings.TrimSpace(wording.OneLine(clipped))

@@ -17,7 +17,7 @@ import (
 // lookEvery is the time between two searches of the cache for certificates that another process has renewed (S-20.6).
 const lookEvery = 10 * time.Second
 
-// diskPatience is how long the disk of the cache may take before it is reported.
+// diskPatience is how long the cache's disk may take to answer before the delay is reported.
 const diskPatience = 30 * time.Second
 
 // fileState identifies what a path led to; a file that is replaced or rewritten has another one.
@@ -27,7 +27,7 @@ type fileState struct {
 	inode    uint64
 }
 
-// lock takes the lock of a name, or of the account, and says so if another process holds it.
+// lock takes the lock of a name or of the account. If another process holds it, it logs that it waits.
 func (m *Manager) lock(ctx context.Context, name string) (unlock func(), err error) {
 	lock, err := m.locks.take(ctx, name, func(pid int) {
 		m.log.Log(eventlog.LevelInfo, "ACME_WAITING", eventlog.Str("domain", name), m.directory(), eventlog.Int("pid", pid))
@@ -38,8 +38,9 @@ func (m *Manager) lock(ctx context.Context, name string) (unlock func(), err err
 	return lock.release, nil
 }
 
-// lockName takes the lock of a name for an attempt. In a cache that cannot be written there are no locks. A certificate is then
-// renewed without one, rather than left to expire, but only near its end: another process may order the same one.
+// lockName takes the lock of a name for an attempt. If the cache cannot be written, there are no locks. A certificate
+// is then renewed without one rather than left to expire, but only near its end, because another process may order
+// the same one.
 func (m *Manager) lockName(ctx context.Context, d *domain) (unlock func(), err error) {
 	unlock, err = m.lock(ctx, cacheKey(d.name))
 	if errors.Is(err, errNoLock) && m.mayOrderAlone(d) {
@@ -49,7 +50,7 @@ func (m *Manager) lockName(ctx context.Context, d *domain) (unlock func(), err e
 	return unlock, err
 }
 
-// heed makes a name wait until an earlier refusal allows the next try, and returns the refusal as an error.
+// heed makes a name wait for the next try that an earlier refusal allows, and returns the refusal as an error.
 func (m *Manager) heed(d *domain, r refusal) error {
 	m.mu.Lock()
 	d.lastAttempt, d.lastError, d.retryAt = r.LastAttempt, r.LastError, r.NextTry
@@ -58,7 +59,7 @@ func (m *Manager) heed(d *domain, r refusal) error {
 		m.cfg.Directory, wording.Time(r.LastAttempt), r.LastError, wording.Time(r.NextTry), m.refusals.path)
 }
 
-// refusedElsewhere returns the CA's refusal of a name, or its demand to wait for all names, if another process has
+// refusedElsewhere returns the CA's refusal of a name, or its demand to wait with all names, if another process
 // received it while this one waited. The caller holds the lock of the name.
 func (m *Manager) refusedElsewhere(ctx context.Context, d *domain) error {
 	m.refusals.refresh(ctx)
@@ -78,8 +79,8 @@ func (m *Manager) refusedElsewhere(ctx context.Context, d *domain) error {
 	return fmt.Errorf("no certificate from %s: %w; the next try is not before %s", m.cfg.Directory, why, wording.Time(until))
 }
 
-// look searches the cache from time to time for what other processes have renewed, until ctx ends. It reports a disk that hangs:
-// handshakes do not notice one, but attempts wait for it.
+// look searches the cache from time to time for certificates that other processes have renewed, until ctx ends. It
+// also reports a disk that hangs: handshakes do not notice, but attempts wait for it.
 func (m *Manager) look(ctx context.Context) {
 	for clock.Sleep(ctx, m.lookEvery) {
 		late := time.AfterFunc(diskPatience, func() {
@@ -91,8 +92,8 @@ func (m *Manager) look(ctx context.Context) {
 	}
 }
 
-// lookForRenewed takes the certificates that another process has put into the cache. It reads only files that have
-// changed.
+// lookForRenewed starts to use the certificates that another process has put into the cache. It reads only files that
+// have changed.
 func (m *Manager) lookForRenewed(ctx context.Context) {
 	names := m.all()
 	files, err := clock.Within(ctx, func() ([]fileState, error) {
@@ -114,8 +115,8 @@ func (m *Manager) lookForRenewed(ctx context.Context) {
 	}
 }
 
-// noteDir reports that the cache directory was removed. When there is one again, all certificates are written to it: a start
-// with an empty one would order them anew.
+// noteDir logs that the cache directory was removed. Once it exists again, all certificates are written to it:
+// otherwise the next start would order all of them again.
 func (m *Manager) noteDir(inode uint64) {
 	before := m.dirInode
 	m.dirInode = inode
@@ -151,7 +152,7 @@ func (m *Manager) takeRenewed(ctx context.Context, d *domain) (read bool) {
 	case d.turn <- struct{}{}:
 		defer func() { <-d.turn }()
 	default:
-		return false // an attempt is under way, and looks there itself
+		return false // a running attempt looks there itself
 	}
 	m.succeed(ctx, d, outcome{certificate: cached, origin: foundCache})
 	m.log.Log(eventlog.LevelInfo, "ACME_RENEWED", m.describe(d, cached, foundCache)...)
@@ -159,8 +160,8 @@ func (m *Manager) takeRenewed(ctx context.Context, d *domain) (read bool) {
 	return true
 }
 
-// newer reports whether a certificate is to be used instead of the current one, which may be nil. The one that was issued
-// later is, even if it expires sooner.
+// newer reports whether to use a certificate instead of the current one, which may be nil: whether it was issued
+// later, even if it expires sooner.
 func newer(certificate, current *tls.Certificate) bool {
 	if current == nil {
 		return true
@@ -179,7 +180,7 @@ func (m *Manager) rouse() {
 	}
 }
 
-// stateOf returns the state of a file. That of a missing file is the zero value.
+// stateOf returns the state of a file, or the zero value if the file does not exist.
 func stateOf(path string) (state fileState) {
 	info, err := os.Stat(path)
 	if err != nil {

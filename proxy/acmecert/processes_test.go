@@ -18,8 +18,8 @@ import (
 	"reverse-proxy/proxy/waittest"
 )
 
-// TestTwoProcessesOrderEachNameOnce starts two at the same time with nothing but names. Locks of two open files exclude
-// each other within one process, too.
+// TestTwoProcessesOrderEachNameOnce starts two sources with an empty cache at the same time. Locks of two open files
+// exclude each other even within one process.
 func TestTwoProcessesOrderEachNameOnce(t *testing.T) {
 	var names []string
 	for i := range 12 {
@@ -136,7 +136,7 @@ func TestTheRefusalOfAnotherProcessIsHeeded(t *testing.T) {
 	}
 }
 
-// TestProcessesKeepEachOthersRefusals covers the file that both write.
+// TestProcessesKeepEachOthersRefusals covers the file that both processes write.
 func TestProcessesKeepEachOthersRefusals(t *testing.T) {
 	dir, now := t.TempDir(), time.Now()
 	a, _ := loadRefusals(dir)

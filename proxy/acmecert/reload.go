@@ -9,15 +9,15 @@ import (
 	"reverse-proxy/proxy/cert"
 )
 
-// prepared is a reload of one listener's names (S-3.7). Its names can be validated, but are not served before Commit.
+// prepared is a reload of one listener's names (S-3.7). New names can be validated, but are not served before Commit.
 type prepared struct {
 	source  *Source
 	next    *nameSet
 	missing []*domain
 }
 
-// Prepare implements cert.Source. Names that have a certificate neither in memory nor in the cache have to be ordered.
-// A name that is already served without a certificate does not hold up a reload: Run goes on trying.
+// Prepare implements cert.Source. Names with a certificate neither in memory nor in the cache have to be ordered. A
+// name that is already served, even without a certificate, does not delay a reload: Run keeps trying it.
 func (s *Source) Prepare(names []string) (cert.Prepared, error) {
 	m := s.manager
 	served := s.names.Load().byName
@@ -38,7 +38,8 @@ func (s *Source) Prepare(names []string) (cert.Prepared, error) {
 // Missing implements cert.Prepared.
 func (p *prepared) Missing() []string { return namesOf(p.missing) }
 
-// Obtain implements cert.Prepared. What was obtained before an error stays in the cache, so that the next try is quick.
+// Obtain implements cert.Prepared. Certificates obtained before an error stay in the cache, so that the next try is
+// quick.
 func (p *prepared) Obtain(ctx context.Context, done func(name string)) error {
 	s := p.source
 	ctx, cancel := s.withStartTimeout(ctx)

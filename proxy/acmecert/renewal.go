@@ -15,21 +15,21 @@ import (
 )
 
 const (
-	// maxRenewBefore is the longest time before its expiry at which the rule of the lifetime renews a certificate.
+	// maxRenewBefore bounds how long before its expiry a certificate is renewed by the rule of the lifetime.
 	maxRenewBefore = 30 * 24 * time.Hour
-	// minCheck and maxCheck bound the time until renewal information is asked for again, and usualCheck is that of a CA
-	// which names none (S-20.1).
+	// minCheck and maxCheck bound the time until the CA is asked for renewal information again. usualCheck is that
+	// time if the CA does not say (S-20.1).
 	minCheck, usualCheck, maxCheck = time.Hour, 6 * time.Hour, 24 * time.Hour
-	// earlyGap is the least time between two renewals of a name that the CA wants before the rule of the lifetime does: a
-	// CA whose windows are always in the past must not be ordered from in a loop.
+	// earlyGap is the minimum time between two renewals of a name that the CA wants earlier than the rule of the
+	// lifetime. It prevents a loop of orders at a CA whose windows are always in the past.
 	earlyGap = 24 * time.Hour
 )
 
-// errNoRenewalInfo is the error of a CA that has no renewal information.
+// errNoRenewalInfo is the error for a CA without renewal information.
 var errNoRenewalInfo = errors.New("the CA offers no renewal information")
 
-// renewalTime returns when a certificate is due for renewal by its lifetime: a third of it before its expiry, but at most
-// 30 days. A random delay of up to a tenth of that keeps certificates of the same age from being renewed together.
+// renewalTime returns when a certificate is due for renewal by its lifetime: when a third of it is left, but at most
+// 30 days. A random delay of up to a tenth of that spreads the renewals of certificates of the same age.
 func renewalTime(notBefore, notAfter time.Time) time.Time {
 	before := min(notAfter.Sub(notBefore)/3, maxRenewBefore)
 	return notAfter.Add(-before + time.Duration(rand.Float64()*float64(before)/10))
@@ -37,22 +37,23 @@ func renewalTime(notBefore, notAfter time.Time) time.Time {
 
 // suggestion is what a CA says about the renewal of one certificate (RFC 9773).
 type suggestion struct {
-	// Directory is the CA's, Domain the certificate's name, and Certificate its identifier.
+	// Directory is the URL of the CA's directory, Domain the certificate's name, and Certificate its identifier.
 	Directory   string `json:"directory"`
 	Domain      string `json:"domain"`
 	Certificate string `json:"certificate"`
-	// Start and End are the window. Moment was drawn from it, and stays the same while the window does.
+	// Start and End are the window. Moment was drawn from it once, and is kept as long as the window is the same.
 	Start  time.Time `json:"window_start"`
 	End    time.Time `json:"window_end"`
 	Moment time.Time `json:"moment"`
-	// Explanation is the page with which the CA explains the window; "" for none.
+	// Explanation is the URL of the page on which the CA explains the window; "" for none.
 	Explanation string `json:"explanation,omitempty"`
-	// Early is when the name was last renewed at a moment that the rule of the lifetime would not have chosen.
+	// Early is when the name was last renewed earlier than the rule of the lifetime would have done.
 	Early time.Time `json:"early,omitzero"`
 }
 
-// usableWindow reports whether a window says something about a certificate. One that ends before it begins, or when the
-// certificate has expired, is a fault of the CA; one in the past means that it is to be renewed now.
+// usableWindow reports whether a window makes sense for a certificate. A window that ends before it begins, or only
+// when the certificate has expired, is a fault of the CA. A window in the past means that the certificate is to be
+// renewed now.
 func usableWindow(start, end time.Time, leaf *x509.Certificate) bool {
 	return !start.IsZero() && start.Before(end) && end.Before(leaf.NotAfter)
 }
@@ -62,7 +63,7 @@ func drawMoment(start, end time.Time) time.Time {
 	return start.Add(time.Duration(rand.Float64() * float64(end.Sub(start)))).UTC()
 }
 
-// moment returns when the CA wants the certificate renewed, which by its lifetime is due at byLifetime.
+// moment returns when the CA wants the certificate renewed. byLifetime is when the rule of the lifetime does.
 func (s suggestion) moment(lifetime time.Duration, byLifetime time.Time) time.Time {
 	if allowed := s.Early.Add(min(earlyGap, lifetime/6)); s.Moment.Before(byLifetime) && s.Moment.Before(allowed) {
 		return allowed
@@ -70,7 +71,7 @@ func (s suggestion) moment(lifetime time.Duration, byLifetime time.Time) time.Ti
 	return s.Moment
 }
 
-// replacesID returns the identifier of a certificate for the order that replaces it; "" if it has none.
+// replacesID returns the identifier of a certificate, for the order that replaces it; "" if the certificate has none.
 func replacesID(certificate *tls.Certificate) string {
 	if certificate == nil || certificate.Leaf == nil || len(certificate.Leaf.AuthorityKeyId) == 0 {
 		return ""
@@ -82,7 +83,7 @@ func replacesID(certificate *tls.Certificate) string {
 	return id
 }
 
-// renewalInfo asks the CA when it wants a certificate renewed, and how long that answer holds.
+// renewalInfo asks the CA when it wants a certificate renewed, and for how long that answer is valid.
 func (a *authority) renewalInfo(ctx context.Context, leaf *x509.Certificate) (info acme.RenewalInfo, holds time.Duration, err error) {
 	s, err := a.open(ctx)
 	if err != nil {

@@ -143,7 +143,7 @@ func TestTheCASaysWhenToRenew(t *testing.T) {
 	}
 }
 
-// TestRenewalInfoAsTheCASendsIt covers the message itself.
+// TestRenewalInfoAsTheCASendsIt covers the CA's message itself.
 func TestRenewalInfoAsTheCASendsIt(t *testing.T) {
 	ca, cfg := issuingCA(t, nil, acmeTestName)
 	ca.OfferRenewalInfo(true)
@@ -276,13 +276,13 @@ type countingContext struct {
 
 func (c *countingContext) Done() <-chan struct{} { return c.done }
 
-// AfterFunc is what package context calls to pass on the end of a context that is not its own.
+// AfterFunc is what package context calls to propagate the end of a context of another type.
 func (c *countingContext) AfterFunc(func()) (stop func() bool) {
 	c.children.Add(1)
 	return func() bool { c.children.Add(-1); return true }
 }
 
-// TestRenewalInfoLeavesNothingBehind checks what a daemon does several times a day for every name.
+// TestRenewalInfoLeavesNothingBehind checks for leaks in what a daemon does several times a day for every name.
 func TestRenewalInfoLeavesNothingBehind(t *testing.T) {
 	ca, cfg := issuingCA(t, nil, acmeTestName)
 	ca.OfferRenewalInfo(true)
@@ -297,8 +297,8 @@ func TestRenewalInfoLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// TestADiskThatHangsDoesNotStopHandshakesOrStatus has the operations on the ledgers wait for the disk. What handshakes
-// and status need stays free meanwhile, and the end of the context ends each wait (S-5.8).
+// TestADiskThatHangsDoesNotStopHandshakesOrStatus makes operations on the ledgers wait for the disk. Meanwhile,
+// handshakes and status must not block, and each wait must end with its context (S-5.8).
 func TestADiskThatHangsDoesNotStopHandshakesOrStatus(t *testing.T) {
 	s := newTestACMESource(t, acmeTestConfig(t, acmeTestDirectory, "", acmeTestName), true, &waittest.Buffer{})
 	m := s.manager

@@ -12,7 +12,7 @@ import (
 	"github.com/mholt/acmez/v3/acme"
 )
 
-// report is what one attempt has seen of the CA.
+// report is what one attempt has learned from the CA's answers.
 type report struct {
 	// cancel ends the attempt.
 	cancel context.CancelCauseFunc
@@ -29,8 +29,8 @@ type report struct {
 
 type reportKey struct{}
 
-// withReport returns a context whose requests to the CA are noted in a new report. The caller ends the report with the
-// attempt, or its context's parent.
+// withReport returns a context whose requests to the CA are recorded in a new report. The caller ends the report, or
+// the parent of its context, when the attempt ends.
 func withReport(ctx context.Context) (context.Context, *report) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	r := &report{cancel: cancel}
@@ -43,7 +43,7 @@ func reportOf(ctx context.Context) *report {
 	return r
 }
 
-// admit counts a request, and refuses those of an attempt that has made too many.
+// admit counts a request. It returns an error if the attempt has made too many.
 func (r *report) admit() error {
 	if r == nil {
 		return nil
@@ -64,7 +64,7 @@ func (r *report) end(cause error) {
 	}
 }
 
-// note records what an answer says.
+// note records what an answer of the CA says.
 func (r *report) note(resp *http.Response, body []byte) {
 	if r == nil {
 		return
@@ -106,7 +106,7 @@ func (r *report) cause(err error) string {
 type stage int
 
 const (
-	// stageAccount covers the directory, the nonce and the account: nothing there is about a name.
+	// stageAccount covers the directory, the nonce and the account, which are not about a name.
 	stageAccount stage = iota
 	// stageOrder is the request for an order.
 	stageOrder
@@ -118,18 +118,18 @@ const (
 	stageIssued
 )
 
-// caProblems are the problems of ACME that are about the account, the configuration or the CA itself, and not about the
-// name, at whichever request they appear (RFC 8555, section 6.7).
+// caProblems are the types of problems that are about the account, the configuration or the CA itself rather than the
+// name, whatever the request (RFC 8555, section 6.7).
 var caProblems = [...]string{
 	"accountDoesNotExist", "badNonce", "badPublicKey", "badSignatureAlgorithm", "externalAccountRequired", "invalidContact",
 	"invalidProfile", "serverInternal", "unsupportedContact", "userActionRequired",
 }
 
-// isRefusal reports whether an attempt that failed at the stage with the error was refused by the CA because of its name
-// (S-5.10): only then does just that name wait. Everything else is an outage, in which all names wait.
+// isRefusal reports whether an attempt that failed at the stage with the error was refused by the CA because of its
+// name (S-5.10). Only that name then waits. Any other failure is an outage, in which all names wait.
 func isRefusal(err error, at stage, name string) bool {
 	if at == stageIssued {
-		return true // the CA counts the certificate, although it cannot be used
+		return true // the CA counts a certificate even if it cannot be used
 	}
 	p, ok := problemOf(err)
 	if !ok || at == stageAccount || p.Status >= 500 {
@@ -145,7 +145,7 @@ func isRefusal(err error, at stage, name string) bool {
 	return true
 }
 
-// limitsName reports whether a rate limit is about the name or a domain above it. Otherwise it is about the account.
+// limitsName reports whether a rate limit applies to the name or a domain above it rather than to the account.
 func limitsName(p acme.Problem, name string) bool {
 	for _, sub := range p.Subproblems {
 		if sub.Identifier.Value != "" {
@@ -153,7 +153,7 @@ func limitsName(p acme.Problem, name string) bool {
 		}
 	}
 	detail := strings.ToLower(p.Detail)
-	if strings.Contains(detail, "exact set") { // Let's Encrypt's limit of duplicates does not name any
+	if strings.Contains(detail, "exact set") { // Let's Encrypt's limit of duplicates, which names no domain
 		return true
 	}
 	for domain := name; strings.Contains(domain, "."); _, domain, _ = strings.Cut(domain, ".") {
@@ -164,7 +164,7 @@ func limitsName(p acme.Problem, name string) bool {
 	return false
 }
 
-// problemOf returns the CA's problem document in an error.
+// problemOf returns the CA's problem document that an error wraps.
 func problemOf(err error) (acme.Problem, bool) {
 	var p acme.Problem
 	if errors.As(err, &p) {

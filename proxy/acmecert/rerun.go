@@ -2,8 +2,8 @@ package acmecert
 
 import "sync"
 
-// rerun runs a task at most once at a time. However often it is started while the task runs, the task runs only once more
-// afterwards: a store that reports changes without end must not pile up goroutines.
+// rerun runs a task in at most one goroutine at a time. However often the task is started while it runs, it runs only
+// once more afterwards, so that a store with endless changes does not pile up goroutines.
 type rerun struct {
 	mu             sync.Mutex
 	running, again bool

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// maxSleep bounds a sleep of the schedule. The schedule thus notices within an hour that the wall clock was set or
-	// that the machine slept, and repeats the report of an expired certificate.
+	// maxSleep bounds the sleeps of the schedule. Within an hour it thus notices that the clock was set or the
+	// machine slept, and logs an expired certificate again.
 	maxSleep = time.Hour
 	// probeTimeout bounds one request for the CA's directory.
 	probeTimeout = 30 * time.Second
@@ -28,9 +28,9 @@ const (
 	saveEvery = time.Minute
 )
 
-// run renews the certificates until ctx ends, in rounds: everything that is due is done, and then the next due time is
-// awaited. Failures are logged and retried with a growing wait, and the old certificate is served meanwhile, even after
-// it has expired (S-5.4).
+// run renews the certificates until ctx ends. Each round does everything that is due, and then sleeps until the next
+// due time. Failures are logged and retried with growing waits; meanwhile the old certificate is served, even if it
+// has expired (S-5.4).
 func (m *Manager) run(ctx context.Context) {
 	var beside sync.WaitGroup
 	defer beside.Wait()
@@ -61,8 +61,8 @@ func (m *Manager) run(ctx context.Context) {
 	}
 }
 
-// all returns the domains in use, those that were tried longest ago first: a name whose failure looks like that of the CA
-// must not keep the others from their turn.
+// all returns the domains in use, those that were tried longest ago first: a name whose failure looks like an outage
+// of the CA must not keep the others from their turn.
 func (m *Manager) all() []*domain {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -94,7 +94,7 @@ func (m *Manager) untilNextEvent(now time.Time) time.Duration {
 			continue
 		}
 		if !now.After(certificate.Leaf.NotAfter) {
-			// A certificate is valid to the end of that second.
+			// A certificate is valid until the end of that second.
 			wait = min(wait, certificate.Leaf.NotAfter.Sub(now)+time.Millisecond)
 		}
 		if m.suggest != nil {
@@ -119,7 +119,7 @@ func (m *Manager) renewDue(ctx context.Context) {
 	m.obtainAll(ctx, due, func(d *domain, o outcome) {
 		switch {
 		case o.err == nil:
-			if o.origin != foundServed { // what served it has logged it
+			if o.origin != foundServed { // otherwise it was logged when it was installed
 				m.log.Log(eventlog.LevelInfo, "ACME_RENEWED", m.describe(d, o.certificate, o.origin)...)
 			}
 		case ctx.Err() == nil: // a shutdown is not a failure of the CA
@@ -136,7 +136,7 @@ func (m *Manager) renewDue(ctx context.Context) {
 	}
 }
 
-// saveDue writes the certificates that could not be written when they came (S-5.11).
+// saveDue writes to the cache the certificates for which that failed earlier (S-5.11).
 func (m *Manager) saveDue(ctx context.Context) {
 	now := time.Now()
 	for _, d := range m.all() {
@@ -177,8 +177,8 @@ func (m *Manager) reportExpired() {
 	}
 }
 
-// checkDue asks the CA about the renewal of every certificate for which that is due (S-20.1). Without an answer, what the
-// CA said before counts, or else the rule of the lifetime.
+// checkDue asks the CA about the renewal of every certificate that is due for that (S-20.1). If the CA does not
+// answer, its previous answer remains in effect, or else the rule of the lifetime.
 func (m *Manager) checkDue(ctx context.Context) {
 	if m.suggest == nil {
 		return
@@ -186,7 +186,7 @@ func (m *Manager) checkDue(ctx context.Context) {
 	now := time.Now()
 	var checks sync.WaitGroup
 	defer checks.Wait()
-	var useless atomic.Bool // a CA that does not answer is not asked for the next name
+	var useless atomic.Bool // once the CA does not answer, it is not asked about further names
 	for _, d := range m.all() {
 		m.mu.Lock()
 		due := d.certificate() != nil && !now.Before(d.checkAt)
@@ -211,7 +211,7 @@ func (m *Manager) checkDue(ctx context.Context) {
 	}
 }
 
-// check asks the CA about the renewal of a name's certificate, and reports whether it has answered.
+// check asks the CA about the renewal of a name's certificate, and reports whether it answered.
 func (m *Manager) check(ctx context.Context, d *domain) (answered bool) {
 	certificate := d.certificate()
 	info, holds, err := m.suggest(ctx, certificate)
@@ -247,7 +247,7 @@ func (m *Manager) check(ctx context.Context, d *domain) (answered bool) {
 	return err == nil || holds > 0
 }
 
-// logCheck logs a new window, or an answer that cannot be used.
+// logCheck logs a changed window, or an answer that cannot be used.
 func (m *Manager) logCheck(d *domain, before, after suggestion, renewAt time.Time, err error) {
 	switch {
 	case err != nil && !errors.Is(err, errNoRenewalInfo):
@@ -268,8 +268,8 @@ func (m *Manager) logCheck(d *domain, before, after suggestion, renewAt time.Tim
 	}
 }
 
-// probe requests the CA's directory until it has answered once. It runs if every certificate came from the cache:
-// without it, an unreachable CA would be noticed only when the first renewal is due.
+// probe requests the CA's directory until it has succeeded once. It runs if all certificates came from the cache:
+// otherwise nobody would notice before the first renewal that the CA cannot be reached.
 func (m *Manager) probe(ctx context.Context) {
 	wait := firstProbeWait
 	for {

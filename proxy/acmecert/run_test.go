@@ -36,8 +36,8 @@ func (a *acmeTimes) all() []time.Time {
 	return slices.Clone(a.times)
 }
 
-// runACME runs the schedule of one name, with attempts made by obtain, in a synctest bubble. The certificate at the
-// start is new and lives for 90 days.
+// runACME runs the schedule of one name in a synctest bubble. obtain makes the attempts. The first certificate is new
+// and valid for 90 days.
 func runACME(t *testing.T, obtain func(ctx context.Context, d *domain) outcome,
 	check func(s *Source, log *waittest.Buffer)) {
 	t.Helper()
@@ -62,7 +62,7 @@ func runACME(t *testing.T, obtain func(ctx context.Context, d *domain) outcome,
 	})
 }
 
-// acmeTestDays lets days pass in the bubble, and everything due in them happen.
+// acmeTestDays lets days pass in the bubble, with everything that is due in them.
 func acmeTestDays(days float64) {
 	time.Sleep(time.Duration(days * 24 * float64(time.Hour)))
 	synctest.Wait()
@@ -188,7 +188,7 @@ func TestACMEGeneralFailureIsNotRepeatedForEveryName(t *testing.T) {
 		var tries atomic.Int32
 		s.manager.obtain = func(context.Context, *domain) outcome {
 			tries.Add(1)
-			time.Sleep(time.Second) // as a CA that answers slowly
+			time.Sleep(time.Second) // a CA that answers slowly
 			return outcome{err: errors.New("connection refused")}
 		}
 		if err := s.Provision(t.Context(), nil); err != nil {
@@ -242,8 +242,8 @@ func TestACMEProbeWarnsUntilTheDirectoryAnswers(t *testing.T) {
 	})
 }
 
-// wantACMELogLine fails the test unless one line contains every text. In a bubble the log is written while time is
-// stopped.
+// wantACMELogLine fails the test unless one line contains every text. Time in a bubble stops while the log is
+// written.
 func wantACMELogLine(t *testing.T, log *waittest.Buffer, texts ...string) {
 	t.Helper()
 	synctest.Wait()

@@ -10,7 +10,7 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// nextTry returns when the CA is asked next for the name's certificate, and why: `missing`, `lifetime`, `ari` or
+// nextTry returns when the CA will next be asked for the name's certificate, and why: `missing`, `lifetime`, `ari` or
 // `retry`. The caller holds Manager.mu.
 func (m *Manager) nextTry(d *domain) (at time.Time, why string) {
 	at, why = m.renewalDue(d)
@@ -25,7 +25,7 @@ func (m *Manager) nextTry(d *domain) (at time.Time, why string) {
 	return at, why
 }
 
-// renewalDue returns when the certificate is due for renewal, apart from failures, and by which rule. The caller holds
+// renewalDue returns when the certificate is due for renewal and by which rule. It ignores failures. The caller holds
 // Manager.mu.
 func (m *Manager) renewalDue(d *domain) (time.Time, string) {
 	certificate := d.certificate()
@@ -39,11 +39,11 @@ func (m *Manager) renewalDue(d *domain) (time.Time, string) {
 	return d.suggested.moment(lifetime, d.renewAt), "ari"
 }
 
-// wait returns how long a name waits after the latest attempt of an outage. Such attempts count against no
-// limit, so the wait only has to leave several attempts before the certificate expires. What the CA demands is obeyed,
-// but never past half of what the certificate has left (S-5.10).
+// wait returns how long a name waits after the latest attempt of an outage. Such attempts do not count against the
+// CA's limits, so the wait only has to leave time for several attempts before the certificate expires. It obeys the
+// wait that the CA demands, but only up to half of the certificate's remaining time (S-5.10).
 func (o outage) wait(certificate *tls.Certificate) time.Duration {
-	remaining, lifetime := maxRenewBefore, time.Duration(0) // without a certificate nothing ends
+	remaining, lifetime := maxRenewBefore, time.Duration(0) // without a certificate there is no deadline
 	if certificate != nil {
 		remaining = certificate.Leaf.NotAfter.Sub(o.since)
 		lifetime = certificate.Leaf.NotAfter.Sub(certificate.Leaf.NotBefore)
@@ -55,7 +55,7 @@ func (o outage) wait(certificate *tls.Certificate) time.Duration {
 	return max(unreachableWait(o.failures-1, remaining, lifetime), demanded)
 }
 
-// install puts a certificate to use for all handshakes from now on, and schedules its renewal.
+// install makes all handshakes from now on use a certificate, and schedules its renewal.
 func (m *Manager) install(d *domain, certificate *tls.Certificate) {
 	d.cert.Store(certificate)
 	suggested := m.suggestions.get(m.cfg.Directory, d.name)
@@ -68,12 +68,13 @@ func (m *Manager) install(d *domain, certificate *tls.Certificate) {
 	d.renewAt, d.retryAt, d.localFailures = renewalTime(certificate.Leaf.NotBefore, certificate.Leaf.NotAfter), time.Time{}, 0
 	d.suggested, d.checkAt = suggested, time.Time{}
 	if ok && refused.waiting(time.Now()) {
-		// A renewal was refused before a restart.
+		// The CA refused a renewal before the restart.
 		d.lastAttempt, d.lastError, d.retryAt = refused.LastAttempt, refused.LastError, refused.NextTry
 	}
 }
 
-// installCached installs a certificate that a start or a reload found in the cache, and has it compared with that of the store.
+// installCached installs a certificate that a start or a reload found in the cache, and marks it for comparison with
+// the store.
 func (m *Manager) installCached(d *domain, certificate *tls.Certificate) {
 	m.install(d, certificate)
 	m.mu.Lock()
@@ -82,7 +83,7 @@ func (m *Manager) installCached(d *domain, certificate *tls.Certificate) {
 	m.rouse()
 }
 
-// succeed takes the certificate of an attempt and forgets earlier failures.
+// succeed installs the certificate of an attempt and forgets earlier failures.
 func (m *Manager) succeed(ctx context.Context, d *domain, o outcome) {
 	now := time.Now()
 	m.mu.Lock()
@@ -147,7 +148,7 @@ func (m *Manager) failed(ctx context.Context, d *domain, o outcome, began time.T
 		d.localFailures++
 		d.retryAt = now.Add(outage{failures: d.localFailures, since: now}.wait(d.certificate()))
 	default:
-		if m.outage.failures == 0 || began.After(m.outage.since) { // attempts at the same time fail together
+		if m.outage.failures == 0 || began.After(m.outage.since) { // concurrent attempts count as one failure
 			m.outage.failures++
 		}
 		m.outage.since, m.outage.demanded, m.outage.err = now, 0, o.err
@@ -159,8 +160,8 @@ func (m *Manager) failed(ctx context.Context, d *domain, o outcome, began time.T
 	return next
 }
 
-// demandedUntil returns the end of the wait that the CA asked for, and its reason; ok is false if no such wait is running.
-// Until then nothing is ordered, not even at an operator's request.
+// demandedUntil returns the end of the wait that the CA demanded, and its reason; ok is false if there is no such
+// wait now. Until then nothing is ordered, even if an operator asks for it.
 func (m *Manager) demandedUntil(now time.Time) (until time.Time, ok bool, why error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -168,8 +169,8 @@ func (m *Manager) demandedUntil(now time.Time) (until time.Time, ok bool, why er
 	return until, m.outage.failures > 0 && now.Before(until), m.outage.err
 }
 
-// try makes one attempt for a name and records how it ended. Before it asks the CA, it checks whether
-// another listener or process has obtained the certificate by now.
+// try makes one attempt for a name and records how it ended. Before it asks the CA, it checks whether another
+// listener or process has already obtained the certificate.
 func (m *Manager) try(ctx context.Context, d *domain) outcome {
 	select {
 	case d.turn <- struct{}{}:
@@ -218,7 +219,7 @@ func (m *Manager) try(ctx context.Context, d *domain) outcome {
 	return o
 }
 
-// ask asks the CA for a certificate. The loss of the lease ends that.
+// ask asks the CA for a certificate. It ends early if the lease is lost.
 func (m *Manager) ask(ctx context.Context, d *domain, lease *certstore.Lease) outcome {
 	m.asked.Store(true)
 	held := ctx
@@ -237,8 +238,8 @@ func (m *Manager) ask(ctx context.Context, d *domain, lease *certstore.Lease) ou
 	return o
 }
 
-// known returns the certificate of a name without asking the CA, if another listener, process or machine has obtained one
-// by now. done is false if there is none. If the store cannot be read, it may have one, and unread is the error.
+// known returns the certificate of a name without asking the CA, if another listener, process or machine has already
+// obtained it. done is false if there is none. unread is the error if the store, which may have it, cannot be read.
 func (m *Manager) known(ctx context.Context, d *domain, lease *certstore.Lease) (o outcome, done bool, unread error) {
 	if lease != nil {
 		if o, done, unread = m.fetchNewer(ctx, d); done {
@@ -250,8 +251,8 @@ func (m *Manager) known(ctx context.Context, d *domain, lease *certstore.Lease) 
 	return o, done, unread
 }
 
-// fromCache returns the certificate of a name that has none, or whose own is due for renewal, if another listener or
-// process has obtained one by now. done is false if the CA has to be asked.
+// fromCache returns a certificate that another listener or process has obtained for a name that has none, or whose
+// own is due for renewal. done is false if the CA has to be asked.
 func (m *Manager) fromCache(ctx context.Context, d *domain) (o outcome, done bool) {
 	current := d.certificate()
 	if current != nil {
@@ -285,7 +286,7 @@ func (m *Manager) count(ctx context.Context, o outcome) {
 	}
 }
 
-// warn logs a failure that concerns a name but does not change how its attempt ended.
+// warn logs a problem with a name that does not change how its attempt ended.
 func (m *Manager) warn(d *domain, text string) {
 	m.log.Log(eventlog.LevelWarn, "ACME_ERROR", eventlog.Str("domain", d.name), m.directory(), eventlog.Str("error", text))
 }

@@ -19,10 +19,10 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// leasePoll is the time between two tries to take a lease that another machine has.
+// leasePoll is the time between two tries to take a lease that another machine holds.
 const leasePoll = 250 * time.Millisecond
 
-// offerPause is the time between two tries to offer a certificate whose lease another machine has.
+// offerPause is the time between two tries to offer a certificate while another machine holds its lease.
 const offerPause = time.Second
 
 // The kinds of values in the store.
@@ -34,7 +34,7 @@ const (
 	orderKind       = "order" // only a lease
 )
 
-// shared is what a Manager shares with other machines (S-20.5). The cache directory stays the copy of this machine.
+// shared is what a Manager shares with other machines (S-20.5). The cache directory holds this machine's copy.
 type shared struct {
 	store *certstore.Store
 	// scope identifies the CA, and profile the CA with the profile. They are part of the names in the store, so that
@@ -67,7 +67,7 @@ func (s *shared) nameOf(kind, domain string) string {
 	return kind + "/" + s.scope + "/" + domain
 }
 
-// take takes a lease, and waits while another machine has it. It calls waits once, with that machine.
+// take takes a lease. If another machine holds it, take calls waits once with that machine and waits.
 func (s *shared) take(ctx context.Context, name string, waits func(machine string)) (*certstore.Lease, error) {
 	for began, told := time.Now(), false; ; {
 		lease, err := s.store.Lease(ctx, name)
@@ -98,9 +98,10 @@ func (m *Manager) leaseFor(ctx context.Context, kind, domain string) (*certstore
 	})
 }
 
-// mayOrderAlone reports whether to renew a certificate although the store is away, or the cache has no locks. Others may then
-// order the same one, so it is done only once half of the time for the renewal has passed; or immediately, if the CA wants the
-// certificate renewed before its lifetime does and its window is over, as before it revokes many.
+// mayOrderAlone reports whether to renew a certificate while the store is away or the cache has no locks. Other
+// machines or processes may then order it too, so it is allowed only after half of the time for the renewal has
+// passed. It is allowed at once if the CA wants the certificate renewed early and its window is over, as before a
+// mass revocation.
 func (m *Manager) mayOrderAlone(d *domain) bool {
 	certificate := d.certificate()
 	if certificate == nil {
@@ -115,7 +116,7 @@ func (m *Manager) mayOrderAlone(d *domain) bool {
 	return time.Until(end) < end.Sub(d.renewAt)/2
 }
 
-// storeAway returns the outcome of an attempt that was not made because the store is away.
+// storeAway returns the outcome of an attempt that was skipped because the store is away.
 func (m *Manager) storeAway(d *domain, err error) outcome {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -123,8 +124,8 @@ func (m *Manager) storeAway(d *domain, err error) outcome {
 	return outcome{local: true, err: fmt.Errorf("%w; another machine may be ordering the certificate, so it is not ordered here until the store answers", err)}
 }
 
-// fetch returns the certificate that the store has for a name, or nil if there is none or it cannot be used. It returns an error
-// if the store cannot be read: it may have one then.
+// fetch returns the certificate that the store has for a name, or nil if it has none that can be used. It returns an
+// error if the store, which may have one, cannot be read.
 func (m *Manager) fetch(ctx context.Context, d *domain) (*tls.Certificate, error) {
 	name := m.shared.nameOf(certificateKind, d.name)
 	data, err := m.shared.store.Get(ctx, name)
@@ -143,7 +144,8 @@ func (m *Manager) fetch(ctx context.Context, d *domain) (*tls.Certificate, error
 	return certificate, nil
 }
 
-// logUnreadable logs an error that says that a value of the store cannot be decrypted. A missing value is not logged.
+// logUnreadable logs an error that means that a value in the store cannot be decrypted. It does not log a missing
+// value.
 func (m *Manager) logUnreadable(name string, err error) {
 	var unreadable certstore.UnreadableError
 	if errors.As(err, &unreadable) {
@@ -155,8 +157,8 @@ func (m *Manager) logUnusable(name string, err error) {
 	m.log.Repeating(eventlog.LevelWarn, "store_value "+name, "STORE_VALUE", eventlog.Str("value", name), eventlog.Str("error", clipText(err.Error(), maxTextBytes)))
 }
 
-// fetchNewer looks for a certificate in the store that is newer than the current one, and returns it as the outcome of an
-// attempt. done is false if there is none. The error is that of a store that cannot be read. The caller has the turn of the name.
+// fetchNewer returns, as the outcome of an attempt, a certificate in the store that is newer than the current one.
+// done is false if there is none. err is set if the store cannot be read. The caller holds the turn of the name.
 func (m *Manager) fetchNewer(ctx context.Context, d *domain) (o outcome, done bool, err error) {
 	if m.shared == nil {
 		return o, false, nil
@@ -166,7 +168,7 @@ func (m *Manager) fetchNewer(ctx context.Context, d *domain) (o outcome, done bo
 		return o, false, err
 	}
 	current := d.certificate()
-	if current == nil { // the cache has not been read yet, and may have a newer one
+	if current == nil { // the cache, not read yet, may have a newer one
 		current, _, _ = loadCertificate(ctx, m.cache, d.name, time.Now())
 	}
 	if !newer(certificate, current) {
@@ -175,7 +177,7 @@ func (m *Manager) fetchNewer(ctx context.Context, d *domain) (o outcome, done bo
 	return outcome{certificate: certificate, origin: foundStore, saveErr: m.save(ctx, d, certificate)}, true, nil
 }
 
-// fetchMissing takes certificates from the store for names that have none, and returns the names that still have none.
+// fetchMissing gets certificates from the store for names that have none, and returns the names still without one.
 func (m *Manager) fetchMissing(ctx context.Context, names []*domain) (missing []*domain) {
 	if m.shared == nil {
 		return names
@@ -188,7 +190,8 @@ func (m *Manager) fetchMissing(ctx context.Context, names []*domain) (missing []
 	return missing
 }
 
-// takeShared starts to use the certificate in the store if it is newer than the current one, and reports whether it was.
+// takeShared starts to use the certificate in the store if it is newer than the current one, and reports whether it
+// is.
 func (m *Manager) takeShared(ctx context.Context, d *domain) bool {
 	select {
 	case d.turn <- struct{}{}:
@@ -210,8 +213,8 @@ func (m *Manager) takeShared(ctx context.Context, d *domain) bool {
 	return true
 }
 
-// share writes the outcome of an attempt to the store for the other machines. Failures are only logged: after the next
-// connection sync writes what is missing.
+// share writes the outcome of an attempt to the store for the other machines. It only logs failures: after the next
+// connection, sync writes what is missing.
 func (m *Manager) share(ctx context.Context, lease *certstore.Lease, d *domain, o outcome, refusedBefore bool) {
 	if lease == nil {
 		return
@@ -259,7 +262,7 @@ func (m *Manager) shareRefusal(ctx context.Context, lease *certstore.Lease, doma
 	return lease.Put(ctx, m.shared.nameOf(refusalKind, domain), data)
 }
 
-// learnRefusals reads what the CA refused other machines for a name, and the waits it asked for that hold for all names.
+// learnRefusals reads the CA's refusals of a name on other machines, and the waits it demanded there for all names.
 func (m *Manager) learnRefusals(ctx context.Context, domain string) {
 	for _, about := range []string{domain, ""} {
 		name := m.shared.nameOf(refusalKind, about)
@@ -282,14 +285,14 @@ func (m *Manager) learnRefusals(ctx context.Context, domain string) {
 	}
 }
 
-// sync compares the certificates of this machine with those in the store, after the store was away or emptied. The newer
-// one of each name replaces the other.
+// sync compares this machine's certificates with those in the store, after the store was away or emptied. For each
+// name, the newer certificate replaces the older.
 func (m *Manager) sync(ctx context.Context) {
 	m.untilCompared(ctx, m.all()...)
 }
 
-// takeUncompared returns the names whose certificates a start or a reload has loaded from the cache since the last call. The
-// comparison after a connection to the store may have come before they were loaded.
+// takeUncompared returns the names whose certificates a start or a reload has loaded from the cache since the last
+// call. The comparison after the connection to the store may have missed them.
 func (m *Manager) takeUncompared() (names []*domain) {
 	if m.shared == nil {
 		return nil
@@ -305,9 +308,9 @@ func (m *Manager) takeUncompared() (names []*domain) {
 	return names
 }
 
-// untilCompared compares certificates with the store. It tries a name whose lease another machine holds again: that machine may
-// write a newer certificate, or end without having written one. untilCompared returns early if ctx ends or the store goes away;
-// the next connection to the store compares all names again.
+// untilCompared compares certificates with the store. If another machine holds a name's lease, it tries the name
+// again later: that machine may write a newer certificate, or end without writing one. It returns early if ctx ends
+// or the store goes away; the next connection to the store compares all names.
 func (m *Manager) untilCompared(ctx context.Context, names ...*domain) {
 	for len(names) > 0 {
 		var leased []*domain
@@ -331,20 +334,21 @@ func (m *Manager) untilCompared(ctx context.Context, names ...*domain) {
 	}
 }
 
-// compare takes the certificate from the store, or writes its own there, whichever is newer. It reports whether that is done.
+// compare takes the certificate from the store or writes this machine's there, whichever is newer. It reports whether
+// the name needs no further try.
 func (m *Manager) compare(ctx context.Context, d *domain) (done bool) {
 	return m.takeShared(ctx, d) || m.offer(ctx, d)
 }
 
-// offer writes this machine's certificate to a store that has none, or an older one. It reports false if another machine has
-// the lease of the name, or may have taken it before the certificate was written.
+// offer writes this machine's certificate to a store that has none or an older one. It reports false if another
+// machine holds the lease of the name, or may have taken it before the write.
 func (m *Manager) offer(ctx context.Context, d *domain) (done bool) {
 	certificate := d.certificate()
 	if certificate == nil || time.Now().After(certificate.Leaf.NotAfter) {
 		return true
 	}
 	if there, err := m.fetch(ctx, d); err != nil || there != nil && !newer(certificate, there) {
-		return true // if the store is away, the next connection to it compares all names again
+		return true // if the store is away, its next connection compares all names
 	}
 	lease, err := m.shared.store.Lease(ctx, m.shared.nameOf(orderKind, d.name))
 	if err != nil {
@@ -368,7 +372,7 @@ func (m *Manager) changed(ctx context.Context, name string, background *sync.Wai
 		m.mu.Lock()
 		d := m.domains[domain]
 		m.mu.Unlock()
-		if d != nil { // not here: it waits for an attempt of this machine that has the turn
+		if d != nil { // in the background, because it may wait for an attempt that holds the turn
 			d.comparing.start(background, func() { m.untilCompared(ctx, d) })
 		}
 	case kind == challengeKind && scope == m.shared.scope:
@@ -376,5 +380,5 @@ func (m *Manager) changed(ctx context.Context, name string, background *sync.Wai
 	}
 }
 
-// isMiss reports whether the store has no value that can be used.
+// isMiss reports whether the store has no usable value.
 func isMiss(err error) bool { return errors.Is(err, autocert.ErrCacheMiss) }

@@ -12,21 +12,21 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// sharedAccount is the account as the store has it.
+// sharedAccount is the form of the account in the store.
 type sharedAccount struct {
 	// Key is the account's key in PEM, and Record what the machines remember about the account.
 	Key    []byte          `json:"key"`
 	Record json.RawMessage `json:"record,omitempty"`
 }
 
-// lockAccount keeps other processes and machines from creating an account at the same time. If the store has an account, it
-// puts that into the cache. The returned function writes an account that is new or has changed to the store. With the store
-// away, the account of this machine is used.
+// lockAccount keeps other processes and machines from creating an account at the same time. It copies an account in
+// the store to the cache; the returned function copies a new or changed account to the store. If the store is away,
+// this machine's account is used.
 func (m *Manager) lockAccount(ctx context.Context) (unlock func(), err error) {
 	unlockDir, err := m.lock(ctx, accountKeyFile)
 	switch {
 	case errors.Is(err, errNoLock):
-		unlockDir = func() {} // no process can add an account to a cache that cannot be written
+		unlockDir = func() {} // no process can write an account to such a cache
 	case err != nil:
 		return nil, err
 	}
@@ -53,8 +53,8 @@ func (m *Manager) lockAccount(ctx context.Context) (unlock func(), err error) {
 	}, nil
 }
 
-// adoptAccount puts the account of the store into the cache, and returns the value from the store. It keeps an account that
-// this machine had before under another name.
+// adoptAccount copies the account from the store to the cache, and returns the value from the store. It keeps this
+// machine's previous account under another name.
 func (m *Manager) adoptAccount(ctx context.Context) (adopted []byte, err error) {
 	name := m.shared.nameOf(accountKind, "")
 	data, err := m.shared.store.Get(ctx, name)
@@ -92,7 +92,7 @@ func (m *Manager) adoptAccount(ctx context.Context) (adopted []byte, err error) 
 	return data, nil
 }
 
-// shareAccount writes the account of the cache to the store, unless it is the one that was adopted.
+// shareAccount writes the account in the cache to the store, unless it came from there.
 func (m *Manager) shareAccount(ctx context.Context, lease *certstore.Lease, adopted []byte) error {
 	key, err := m.cache.Get(ctx, accountKeyFile)
 	if isMiss(err) {

@@ -14,17 +14,17 @@ import (
 	"reverse-proxy/proxy/certstore"
 )
 
-// challengeTime is how long the answer to a challenge stays in the store if the machine that ordered dies.
+// challengeTime is how long the answer to a challenge stays in the store if the machine that wrote it dies.
 const challengeTime = attemptTimeout
 
-// sharedAnswer is the answer to a challenge as the store has it.
+// sharedAnswer is the form of an answer to a challenge in the store.
 type sharedAnswer struct {
 	Type             string `json:"type"`
 	Token            string `json:"token"`
 	KeyAuthorization string `json:"key_authorization"`
 }
 
-// remoteChallenge is the answer to the challenge of another machine.
+// remoteChallenge is the answer to another machine's challenge.
 type remoteChallenge struct {
 	until            time.Time
 	certificate      *tls.Certificate
@@ -34,8 +34,9 @@ type remoteChallenge struct {
 	record *acme.Challenge
 }
 
-// shareChallenge tells all machines the answer to a challenge, because the CA may ask any of them. It returns once they know it.
-// A lost lease ends the attempt. A store that is away does not: the CA may ask this machine.
+// shareChallenge tells all machines the answer to a challenge, because the CA may ask any of them. It returns once
+// they know it. If the lease is lost, the attempt ends. If the store is away, the attempt goes on: the CA may ask
+// this machine.
 func (a *attempt) shareChallenge(ctx context.Context, challenge acme.Challenge) (withdraw func(), err error) {
 	if a.lease == nil {
 		return func() {}, nil
@@ -48,7 +49,7 @@ func (a *attempt) shareChallenge(ctx context.Context, challenge acme.Challenge) 
 	if err := a.lease.PutFor(ctx, name, data, challengeTime); err != nil && !errors.Is(err, certstore.ErrAway) {
 		return nil, err
 	}
-	return func() { _ = a.lease.Delete(ctx, name) }, nil // what cannot be removed expires
+	return func() { _ = a.lease.Delete(ctx, name) }, nil // if this fails, the value expires
 }
 
 // learnChallenge reads the answer to the challenge of a name from the store.
@@ -85,9 +86,10 @@ func (m *Manager) learnChallenge(ctx context.Context, domain string) {
 	m.shared.challenges[domain] = remote
 }
 
-// swapRecord has the DNS responder of this machine answer with the record of another challenge than before; nil for none.
+// swapRecord replaces the record for one challenge by that for another in this machine's DNS responder; either may be
+// nil.
 func (m *Manager) swapRecord(ctx context.Context, before, next *acme.Challenge) {
-	if before != nil { // neither fails: the records are in memory
+	if before != nil { // neither can fail: the records are in memory
 		_ = m.records.CleanUp(ctx, before.DNS01TXTRecordName()+".", before.DNS01KeyAuthorization())
 	}
 	if next != nil {
@@ -95,7 +97,7 @@ func (m *Manager) swapRecord(ctx context.Context, before, next *acme.Challenge) 
 	}
 }
 
-// remoteChallenge returns the answer to the challenge of another machine for a name.
+// remoteChallenge returns the answer to another machine's challenge for a name.
 func (m *Manager) remoteChallenge(name string) (remote remoteChallenge, ok bool) {
 	if m.shared == nil {
 		return remote, false

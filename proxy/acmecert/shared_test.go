@@ -28,7 +28,8 @@ import (
 	"reverse-proxy/proxy/waittest"
 )
 
-// testMachine is a machine of a test: a source with a cache of its own, and a store that it shares with others.
+// testMachine is a machine in a test: a source with a cache of its own, and a store that it shares with other
+// machines.
 type testMachine struct {
 	*Source
 	store *certstore.Store
@@ -36,14 +37,14 @@ type testMachine struct {
 	cfg   config.TLS
 }
 
-// startMachine starts a machine. Its certificates are not renewed unless the test does it.
+// startMachine starts a machine. Only the test renews its certificates.
 func startMachine(t *testing.T, server *redistest.Server, cfg config.TLS) *testMachine {
 	t.Helper()
 	cfg.ACMECacheDir = cacheDir(t)
 	return restartMachine(t, server, cfg)
 }
 
-// restartMachine is startMachine with a cache that was used before.
+// restartMachine is startMachine with a cache from before.
 func restartMachine(t *testing.T, server *redistest.Server, cfg config.TLS) *testMachine {
 	t.Helper()
 	m := &testMachine{log: &waittest.Buffer{}, cfg: cfg}
@@ -75,7 +76,8 @@ func restartMachine(t *testing.T, server *redistest.Server, cfg config.TLS) *tes
 	return m
 }
 
-// datedCA starts a CA each of whose certificates is a minute younger than the one before: their times are whole seconds.
+// datedCA starts a CA that dates each certificate a minute later than the one before, because times in certificates
+// are whole seconds.
 func datedCA(t *testing.T, names ...string) (*acmetest.FakeCA, config.TLS) {
 	t.Helper()
 	began, issued := time.Now().Add(-time.Hour), atomic.Int32{}
@@ -90,7 +92,7 @@ func (m *testMachine) serves(name string) *tls.Certificate {
 	return m.Certificate(&tls.ClientHelloInfo{ServerName: name})
 }
 
-// first is the first name of a machine.
+// first returns the first name of a machine.
 func (m *testMachine) first() *domain { return m.names.Load().list[0] }
 
 // renew renews the first name now.
@@ -102,7 +104,7 @@ func (m *testMachine) renew(t *testing.T) outcome {
 	return m.manager.try(t.Context(), m.first())
 }
 
-// sameCertificate waits until all machines serve the same certificate for a name, and it is not the one of before.
+// sameCertificate waits until all machines serve the same certificate for a name, one that differs from before.
 func sameCertificate(t *testing.T, name string, before *tls.Certificate, machines ...*testMachine) {
 	t.Helper()
 	waittest.For(t, "all machines to serve the same certificate", func() bool {
@@ -116,7 +118,8 @@ func sameCertificate(t *testing.T, name string, before *tls.Certificate, machine
 	})
 }
 
-// TestThreeMachinesWithFiftyNewNames starts them at the same time: 50 orders, not 150, with one account.
+// TestThreeMachinesWithFiftyNewNames starts the machines at the same time. They make 50 orders, not 150, with one
+// account.
 func TestThreeMachinesWithFiftyNewNames(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	var names []string
@@ -167,7 +170,7 @@ func TestARenewalReachesAllMachines(t *testing.T) {
 	}
 	sameCertificate(t, acmeTestName, before, a, b)
 	waitForACMELog(t, b.log, "ACME_RENEWED domain="+acmeTestName+" source=store")
-	if o := b.renew(t); o.err != nil || o.origin == foundStore { // its own is due by then, and nobody else has renewed it
+	if o := b.renew(t); o.err != nil || o.origin == foundStore { // its own is due by then, and no machine has renewed it
 		t.Fatalf("got %+v, want a renewal", o)
 	}
 	if got := ca.Requests(acmetest.FakeCANewOrder); got != 3 {
@@ -313,7 +316,8 @@ func TestANewNameWaitsForTheStore(t *testing.T) {
 	waittest.For(t, "the name to be due once the store is back", func() bool { return !m.Names()[0].NextTry.After(time.Now()) })
 }
 
-// TestAStoreThatCannotBeReadMayHaveTheCertificate gives the lease of a name, and then refuses to read.
+// TestAStoreThatCannotBeReadMayHaveTheCertificate covers a store that grants the lease of a name and then cannot be
+// read.
 func TestAStoreThatCannotBeReadMayHaveTheCertificate(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	ca, cfg := datedCA(t, acmeTestName)
@@ -376,7 +380,7 @@ func TestARefusalOfBeforeIsForgottenOnAllMachines(t *testing.T) {
 	}
 }
 
-// TestALostLeaseEndsTheOrder takes the lease away while the CA hangs.
+// TestALostLeaseEndsTheOrder removes the lease while the CA hangs.
 func TestALostLeaseEndsTheOrder(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	ca, cfg := datedCA(t, acmeTestName)
@@ -433,8 +437,8 @@ func TestGarbageInTheStoreIsReplaced(t *testing.T) {
 	}
 }
 
-// TestACertificateOfTheCacheFillsTheStore loads the certificate after the machine was compared with an empty store, when it had
-// none itself.
+// TestACertificateOfTheCacheFillsTheStore loads the certificate after the machine, which had none then, was compared
+// with an empty store.
 func TestACertificateOfTheCacheFillsTheStore(t *testing.T) {
 	tests := map[string]func(t *testing.T, m *testMachine){
 		"a start finds it": func(t *testing.T, m *testMachine) {
@@ -474,8 +478,8 @@ func TestACertificateOfTheCacheFillsTheStore(t *testing.T) {
 	}
 }
 
-// TestTheNewestCertificateOfAStartWins compares a machine with the store before it reads its cache. What it starts with is logged
-// as a first certificate, and once.
+// TestTheNewestCertificateOfAStartWins compares a machine with the store before it reads its cache. The certificate
+// with which it starts is logged as the first one, and only once.
 func TestTheNewestCertificateOfAStartWins(t *testing.T) {
 	now := time.Now()
 	older := makeACMETestCert(t, acmeTestName, now.Add(-2*time.Hour), now.Add(80*day))
@@ -527,7 +531,7 @@ func TestTheNewestCertificateOfAStartWins(t *testing.T) {
 	}
 }
 
-// TestALeaseThatWasLeftBehindDelaysAnOffer lets a machine end that has taken the lease of a name, and has written nothing.
+// TestALeaseThatWasLeftBehindDelaysAnOffer ends a machine that holds the lease of a name and has written nothing.
 func TestALeaseThatWasLeftBehindDelaysAnOffer(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	_, cfg := datedCA(t, acmeTestName)
@@ -556,7 +560,7 @@ func TestALeaseThatWasLeftBehindDelaysAnOffer(t *testing.T) {
 	}
 }
 
-// TestAMachineTakesTheAccountOfTheOthers gives it one of its own first.
+// TestAMachineTakesTheAccountOfTheOthers gives the machine an account of its own first.
 func TestAMachineTakesTheAccountOfTheOthers(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	_, cfg := datedCA(t, acmeTestName)

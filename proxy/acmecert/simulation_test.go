@@ -19,13 +19,13 @@ import (
 
 const day = 24 * time.Hour
 
-// simulatedCA issues certificates of one lifetime under Let's Encrypt's limits, and is away now and then.
+// simulatedCA issues certificates of one lifetime under Let's Encrypt's limits. Sometimes it is out of order.
 type simulatedCA struct {
 	t        *testing.T
 	lifetime time.Duration
 	// ari makes it suggest when to renew.
 	ari bool
-	// away reports whether the CA is out of order at a time.
+	// away reports whether the CA is out of order at the time.
 	away func(time.Time) bool
 
 	mu sync.Mutex
@@ -46,7 +46,7 @@ func (ca *simulatedCA) obtain(_ context.Context, d *domain) outcome {
 	return outcome{certificate: ca.certificate(d.name, now), origin: ordered}
 }
 
-// certificate issues one, an hour backdated as Let's Encrypt does.
+// certificate issues a certificate that begins an hour earlier, as Let's Encrypt's do.
 func (ca *simulatedCA) certificate(name string, now time.Time) *tls.Certificate {
 	certificate := makeACMETestCert(ca.t, name, now.Add(-time.Hour), now.Add(ca.lifetime-time.Hour))
 	certificate.Leaf.AuthorityKeyId = []byte{1, 2, 3}
@@ -66,9 +66,9 @@ func (ca *simulatedCA) suggest(_ context.Context, certificate *tls.Certificate) 
 	return info, usualCheck, nil
 }
 
-// TestThreeYearsOfRenewals runs the schedule through three years, with a CA that is away for one hour to ten days every
-// now and then. Nothing that is served may have expired unless the CA was away for all of the time in which it could have
-// been renewed, and no name may get more certificates in a week than Let's Encrypt issues.
+// TestThreeYearsOfRenewals runs the schedule for three years. Now and then the CA is away for one hour to ten days. A
+// certificate may expire only if the CA was away for all of the time in which it could have been renewed, and no name
+// may get more certificates in a week than Let's Encrypt issues.
 func TestThreeYearsOfRenewals(t *testing.T) {
 	const weekly = 5 // certificates for one exact set of names
 	outages := []time.Duration{time.Hour, 6 * time.Hour, day, 3 * day, 10 * day}
@@ -80,7 +80,7 @@ func TestThreeYearsOfRenewals(t *testing.T) {
 				cfg := acmeTestConfig(t, acmeTestDirectory, "", names...)
 				synctest.Test(t, func(t *testing.T) {
 					start := time.Now()
-					// Every 31 days an outage begins, each longer than the one before, and then again from the first.
+					// An outage begins every 31 days. Each is longer than the one before; after the last comes the first again.
 					away := func(at time.Time) bool {
 						n := int(at.Sub(start) / (31 * day))
 						return n > 0 && at.Sub(start)-time.Duration(n)*31*day < outages[(n-1)%len(outages)]
@@ -101,7 +101,7 @@ func TestThreeYearsOfRenewals(t *testing.T) {
 						now := time.Now()
 						for _, name := range names {
 							leaf := s.Certificate(&tls.ClientHelloInfo{ServerName: name}).Leaf
-							// A third of the lifetime before the end, less up to a tenth of that, which renewalTime draws.
+							// When a third of the lifetime is left, delayed by up to a tenth of that, as renewalTime does.
 							due := leaf.NotAfter.Add(-lifetime * 3 / 10)
 							if now.After(leaf.NotAfter) && !couldNotRenew(due, now, away) {
 								expired[name] += time.Hour
@@ -122,7 +122,7 @@ func TestThreeYearsOfRenewals(t *testing.T) {
 							t.Errorf("%s got %d certificates, want about %d", name, n, ideal)
 						}
 					}
-					// A CA that is away is asked by three names together, at most hourly in the end.
+					// In an outage, three names together ask the CA, in the end at most hourly.
 					if most := mostWithin(ca.asked, day); most > 3*(24+10) {
 						t.Errorf("a CA that was away was asked %d times in a day", most)
 					}
@@ -132,7 +132,7 @@ func TestThreeYearsOfRenewals(t *testing.T) {
 	}
 }
 
-// couldNotRenew reports whether the CA was away at every hour from the time of renewal to now, the last two apart.
+// couldNotRenew reports whether the CA was away at every hour from the time of renewal until two hours ago.
 func couldNotRenew(due, now time.Time, away func(time.Time) bool) bool {
 	for at := due.Add(time.Hour); at.Before(now.Add(-2 * time.Hour)); at = at.Add(time.Hour) {
 		if !away(at) {
@@ -142,7 +142,7 @@ func couldNotRenew(due, now time.Time, away func(time.Time) bool) bool {
 	return true
 }
 
-// mostWithin returns the largest number of times within a period.
+// mostWithin returns the largest number of the times that lie within one period.
 func mostWithin(times []time.Time, period time.Duration) (most int) {
 	first := 0
 	for i, at := range times {

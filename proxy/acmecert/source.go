@@ -11,14 +11,14 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// Source is what one listener serves of a Manager's certificates (S-5.4). Provision fills it at startup, a reload
-// replaces its names, and Run renews the certificates in the background.
+// Source serves some of a Manager's certificates on one listener (S-5.4). Provision obtains them at startup, a reload
+// replaces the names, and Run renews in the background.
 type Source struct {
 	manager  *Manager
 	key      string // the configuration table, as in `listeners[0].tls`
 	listener string
 	cfg      config.TLS
-	// names are those that handshakes are served with.
+	// names are the names that handshakes can ask for.
 	names atomic.Pointer[nameSet]
 	// owner reports whether this is the Manager's first source, which counts the Manager's attempts.
 	owner bool
@@ -32,14 +32,14 @@ type nameSet struct {
 	address *domain
 }
 
-// New returns the source of a single listener. See Managers.Source.
+// New returns the Source of a single listener. See Managers.Source.
 func New(listenerKey, listener string, cfg config.TLS, httpChallenges bool, log *eventlog.Logger) (*Source, error) {
 	return NewManagers(log, nil).Source(listenerKey, listener, cfg, httpChallenges)
 }
 
-// Source prepares the source of a listener without contacting the CA. listenerKey is the configuration's key of the
-// listener, as in `listeners[0]`, and listener its address and port. httpChallenges reports whether a redirect port
-// answers HTTPChallenge. The error is a config.KeyError.
+// Source prepares the Source of a listener without contacting the CA. listenerKey is the configuration's key of the
+// listener, as in `listeners[0]`, and listener is its address and port. httpChallenges reports whether a redirect
+// port answers HTTPChallenge. The error is a config.KeyError.
 func (all *Managers) Source(listenerKey, listener string, cfg config.TLS, httpChallenges bool) (*Source, error) {
 	key := listenerKey + ".tls"
 	m, err := all.manager(key, cfg)
@@ -74,8 +74,8 @@ func (m *Manager) nameSet(names []string) *nameSet {
 	return set
 }
 
-// Certificate returns the certificate of exactly the hello's server name, or else that of the wildcard that covers it; for a
-// client that sent none see nameSet.nameless. It never orders one (S-5.5).
+// Certificate returns the certificate of exactly the hello's server name, or else that of a wildcard that covers it.
+// If the client sent no name, it returns that of nameSet.nameless. It never orders one (S-5.5).
 func (s *Source) Certificate(hello *tls.ClientHelloInfo) *tls.Certificate {
 	names := s.names.Load()
 	if hello.ServerName == "" {
@@ -110,7 +110,7 @@ func (s *Source) Certificates() []cert.Info {
 	return infos
 }
 
-// attemptFor returns the running attempt for a name, whether it is served already or is yet to be; nil if there is none.
+// attemptFor returns the running attempt for a name, which need not be served yet; nil if there is none.
 func (m *Manager) attemptFor(name string) *attempt {
 	m.mu.Lock()
 	d := m.domains[challengedDomain(name)]
@@ -121,9 +121,9 @@ func (m *Manager) attemptFor(name string) *attempt {
 	return d.attempt.Load()
 }
 
-// ChallengeCertificate answers the hello of a TLS-ALPN-01 validation, which offers only `acme-tls/1` (RFC 8737, section
-// 3). Only a running attempt for exactly that name, here or on another machine, has an answer; without one it returns nil
-// and no error, which makes crypto/tls send unrecognized_name.
+// ChallengeCertificate answers the hello of a TLS-ALPN-01 validation, which offers only `acme-tls/1` (RFC 8737,
+// section 3). There is an answer only while an attempt for exactly that name runs, here or on another machine.
+// Otherwise it returns nil and no error, which makes crypto/tls send unrecognized_name.
 func (s *Source) ChallengeCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if certificate := s.manager.attemptFor(hello.ServerName).challengeCertificate(); certificate != nil {
 		return certificate, nil
@@ -135,7 +135,7 @@ func (s *Source) ChallengeCertificate(hello *tls.ClientHelloInfo) (*tls.Certific
 }
 
 // HTTPChallenge returns the key authorization for a request below /.well-known/acme-challenge/ (S-13.2; RFC 8555,
-// section 8.3). host may carry a port. ok is false unless a running attempt for that host knows the token.
+// section 8.3). host may have a port. ok is false unless a running attempt for that host has the token.
 func (s *Source) HTTPChallenge(host, path string) (keyAuth []byte, ok bool) {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -156,7 +156,7 @@ func (s *Source) AsksCA() bool { return true }
 // Table implements cert.Source.
 func (s *Source) Table() *cert.Table { return nil }
 
-// Attempts implements cert.Source. Listeners that share a cache share the attempts, of which one of them reports.
+// Attempts implements cert.Source. Of the listeners that share a cache, and so its attempts, only one reports them.
 func (s *Source) Attempts() (counts cert.Attempts) {
 	if !s.owner {
 		return counts
@@ -167,7 +167,7 @@ func (s *Source) Attempts() (counts cert.Attempts) {
 	return counts
 }
 
-// Names reports on every name, in the order of `acme_domains`.
+// Names returns the status of every name, in the order of `acme_domains`.
 func (s *Source) Names() []cert.NameStatus {
 	m := s.manager
 	m.mu.Lock()
@@ -184,8 +184,8 @@ func (s *Source) Names() []cert.NameStatus {
 	return status
 }
 
-// Run renews the certificates of the Manager until ctx ends (startup step 9). One of the listeners that share it does the
-// work.
+// Run renews the Manager's certificates until ctx ends (startup step 9). Of the listeners that share the Manager,
+// only one does the work.
 func (s *Source) Run(ctx context.Context) {
 	s.manager.runs.Do(func() { s.manager.run(ctx) })
 }

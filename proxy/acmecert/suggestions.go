@@ -6,18 +6,19 @@ import (
 	"time"
 )
 
-// suggestionsFile is the file in the cache directory that remembers when the CA wants each certificate renewed, and the
-// moment that was drawn.
+// suggestionsFile is the file in the cache directory that remembers when the CA wants each certificate renewed, and
+// the moment drawn from that window.
 const (
 	suggestionsFile  = "acme_renewals.json"
 	suggestionsField = "renewals"
 )
 
-// suggestions remembers the suggestions of one cache directory over restarts: a daemon that drew a new moment at every
-// start would not renew evenly over the window (S-20.1).
+// suggestions remembers the suggestions of one cache directory over restarts: a daemon that drew a new moment at
+// every start would not spread renewals evenly over the window (S-20.1).
 type suggestions struct{ ledger[suggestion] }
 
-// loadSuggestions reads the suggestions of a cache directory. Its result is never nil: on an error it starts empty.
+// loadSuggestions reads the suggestions of a cache directory. The result is not nil even if there is an error; it is
+// then empty.
 func loadSuggestions(dir string) (*suggestions, error) {
 	s := &suggestions{newLedger[suggestion](filepath.Join(dir, suggestionsFile), suggestionsField)}
 	var err error
@@ -36,8 +37,8 @@ func (s suggestion) possible() bool {
 		(s.Certificate == "" || s.Start.Before(s.End) && !s.Moment.Before(s.Start) && !s.Moment.After(s.End))
 }
 
-// suggestionAge is how long a suggestion is kept after its window, or after the renewal that it remembers: longer than any
-// certificate lives that it could be about.
+// suggestionAge is how long a suggestion is kept after its window, or after the renewal that it records: longer than
+// the lifetime of any certificate.
 const suggestionAge = 400 * 24 * time.Hour
 
 // stale implements ledgerEntry.
@@ -49,7 +50,7 @@ func (s suggestion) stale(now time.Time) bool {
 	return !latest.IsZero() && now.Sub(latest) > suggestionAge
 }
 
-// get returns what is remembered about a name; an empty suggestion if nothing is.
+// get returns the suggestion for a name, or an empty one.
 func (s *suggestions) get(directory, domain string) suggestion {
 	if e, ok := s.ledger.get(directory, domain); ok {
 		return e
@@ -57,15 +58,15 @@ func (s *suggestions) get(directory, domain string) suggestion {
 	return suggestion{Directory: directory, Domain: domain}
 }
 
-// put remembers a suggestion in place of the earlier one for its name. save writes it.
+// put replaces the suggestion for a name in memory. save writes it.
 func (s *suggestions) put(e suggestion) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.store(e)
 }
 
-// forget drops the suggestions of a CA for names that are no longer served here. Those for other names may be another
-// process's.
+// forget removes a CA's suggestions for names that are no longer served here. Those for other names may belong to
+// another process.
 func (s *suggestions) forget(directory string, names map[string]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,11 +20,11 @@ import (
 const (
 	// maxResponseBytes bounds one answer of the CA; the largest is a certificate chain.
 	maxResponseBytes = 2 << 20
-	// maxPollWait bounds the Retry-After of a poll, in seconds, so that a poll cannot hold up an attempt.
+	// maxPollWait bounds the Retry-After of a poll, in seconds, so that it cannot delay an attempt for long.
 	maxPollWait = 15
-	// requestTimeout bounds one request to the CA with its answer.
+	// requestTimeout bounds one request to the CA and its answer.
 	requestTimeout = 30 * time.Second
-	// maxRequests bounds the requests of one attempt, of which a usual one makes fewer than twenty.
+	// maxRequests bounds the requests of one attempt. An ordinary attempt makes fewer than twenty.
 	maxRequests = 300
 )
 
@@ -58,14 +58,14 @@ func newBaseTransport(caPath string) (*http.Transport, error) {
 	}, nil
 }
 
-// transport carries the requests of acmez's client to the CA. It bounds the time and the size of each answer, and records
-// in the report of the request's context what the client drops.
+// transport carries the requests of acmez's client to the CA. It bounds the time and the size of each answer, and
+// records in the report of the request's context what the client does not pass on.
 //
-// It answers requests for the directory from memory, so that the client, which holds a lock of its whole package while it
-// fetches one, never waits there: a CA that hangs must not keep another CA's certificates from being renewed.
+// It answers requests for the directory from memory. The client holds a lock of its whole package while it fetches a
+// directory, and one CA that hangs must not stop the renewals at another.
 type transport struct {
 	base http.RoundTripper
-	// directory is the document of the directory, without what the client must not use by itself.
+	// directory is the directory's document, without the parts that the client must not use by itself.
 	directory []byte
 }
 
@@ -87,7 +87,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// directoryAnswer is the answer to a request for the directory.
+// directoryAnswer returns the answer to a request for the directory.
 func (t *transport) directoryAnswer(req *http.Request) *http.Response {
 	return &http.Response{
 		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: req,
@@ -97,8 +97,8 @@ func (t *transport) directoryAnswer(req *http.Request) *http.Response {
 	}
 }
 
-// send sends one request and returns the answer with its whole body. It notes both in the report of the request's
-// context. An answer that does not come in time ends the attempt, whose further requests would wait as long.
+// send sends one request and returns the answer with its whole body. It records both in the report of the request's
+// context. An answer that does not arrive in time ends the attempt, because its other requests would wait as long.
 func send(base http.RoundTripper, req *http.Request) (*http.Response, []byte, error) {
 	r := reportOf(req.Context())
 	if err := r.admit(); err != nil {
@@ -129,7 +129,7 @@ func send(base http.RoundTripper, req *http.Request) (*http.Response, []byte, er
 	return resp, body, nil
 }
 
-// boundRetryAfter leaves a wait that the client can parse and that does not hold up the attempt.
+// boundRetryAfter replaces Retry-After by a number of seconds that the client can parse, at most maxPollWait.
 func boundRetryAfter(header http.Header, now time.Time) {
 	value := header.Get("Retry-After")
 	if value == "" {
@@ -157,7 +157,7 @@ func fetchDirectory(ctx context.Context, base http.RoundTripper, url string) (ac
 	return directory, nil
 }
 
-// get sends a plain GET, as for the directory and renewal information (RFC 8555, section 6.3), and follows redirects.
+// get sends a plain GET and follows redirects, as for the directory and renewal information (RFC 8555, section 6.3).
 func get(ctx context.Context, base http.RoundTripper, url string) (*http.Response, []byte, error) {
 	client := &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
 		resp, body, err := send(base, req)

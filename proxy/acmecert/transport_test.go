@@ -26,7 +26,7 @@ func acmeTestAnswer(status int, body string, header ...string) *http.Response {
 	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body))}
 }
 
-// answering is a CA that gives the answers one after the other, and then refuses connections.
+// answering is a CA that gives the answers one after the other and then refuses connections.
 func answering(answers ...*http.Response) http.RoundTripper {
 	return roundTripper(func(*http.Request) (*http.Response, error) {
 		if len(answers) == 0 {
@@ -104,7 +104,7 @@ func TestAnAnswerThatDoesNotComeEndsTheAttempt(t *testing.T) {
 	}
 }
 
-// hangingBody is a body that never comes.
+// hangingBody is a body that never arrives.
 type hangingBody struct{ ctx context.Context }
 
 func (b hangingBody) Read([]byte) (int, error) { <-b.ctx.Done(); return 0, b.ctx.Err() }
@@ -136,7 +136,7 @@ type acmeZeroes struct{}
 // Read implements io.Reader.
 func (acmeZeroes) Read(p []byte) (int, error) { return len(p), nil }
 
-// TestOnlyWhatTheCASaysAboutANameIsARefusal is the table of S-5.10.
+// TestOnlyWhatTheCASaysAboutANameIsARefusal holds the table of S-5.10.
 func TestOnlyWhatTheCASaysAboutANameIsARefusal(t *testing.T) {
 	problem := func(status int, short, detail string) error {
 		return fmt.Errorf("attempt 1: %w", acme.Problem{Status: status, Type: acme.ProblemTypeNamespace + short, Detail: detail})

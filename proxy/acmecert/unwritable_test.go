@@ -23,9 +23,9 @@ type breakDir struct {
 	name string
 	// spoil makes the directory unusable, and mend makes it usable again.
 	spoil, mend func(dir string) error
-	// locked reports whether a name can still be locked there, so that nothing speaks against an order.
+	// locked reports whether a name can still be locked there, so that it may be ordered.
 	locked bool
-	// cause is a part of the error.
+	// cause is part of the error.
 	cause string
 }
 
@@ -66,8 +66,9 @@ func brokenDirs() []breakDir {
 	}
 }
 
-// TestACertificateIsRenewedAlthoughTheCacheCannotBeWritten: a certificate must not expire because of a disk. Where a name
-// cannot be locked, other processes may order it too, so the order waits until half of the time for it has passed.
+// TestACertificateIsRenewedAlthoughTheCacheCannotBeWritten checks that no certificate expires because of a disk. If a
+// name cannot be locked, other processes may order it too, so the order waits until half of the time for it has
+// passed.
 func TestACertificateIsRenewedAlthoughTheCacheCannotBeWritten(t *testing.T) {
 	for _, broken := range brokenDirs() {
 		t.Run(broken.name, func(t *testing.T) {
@@ -92,7 +93,7 @@ func TestACertificateIsRenewedAlthoughTheCacheCannotBeWritten(t *testing.T) {
 				if o := due(time.Minute); !o.local || o.err == nil || !strings.Contains(o.err.Error(), broken.cause) {
 					t.Errorf("just due: got %+v, want that it waits, because of %q", o, broken.cause)
 				}
-				m.ca.drop(m.ca.current) // as after a failure: the account is read again
+				m.ca.drop(m.ca.current) // as after a failure, so that the account is read again
 			}
 			o := due(90 * day)
 			if o.err != nil || o.saveErr == nil || !strings.Contains(o.saveErr.Error(), broken.cause) {
@@ -155,7 +156,8 @@ func TestWhenToOrderAlthoughOthersMayDoSo(t *testing.T) {
 	}
 }
 
-// TestACacheDirectoryThatWasRemovedIsReported covers one that is removed while the daemon runs, and made again.
+// TestACacheDirectoryThatWasRemovedIsReported covers a directory that is removed while the daemon runs and then
+// created again.
 func TestACacheDirectoryThatWasRemovedIsReported(t *testing.T) {
 	_, cfg := datedCA(t, acmeTestName)
 	var log waittest.Buffer

@@ -8,7 +8,7 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// local is the common part of sources that ask no CA: they serve a table, which a reload replaces as a whole.
+// local is the common part of sources that ask no CA. They serve a table, which a reload replaces as a whole.
 type local struct {
 	listener string
 	mode     config.TLSMode

@@ -25,7 +25,7 @@ func NewManual(key, listener string, files []config.CertificateFiles) (*Manual, 
 	return s, nil
 }
 
-// Prepare implements Source. It reads all files; if one is bad, none is used.
+// Prepare implements Source. It reads all files. If one is bad, it uses none.
 func (s *Manual) Prepare([]string) (Prepared, error) {
 	certificates, problems := LoadPairs(s.key, s.files, time.Now())
 	if problems != nil {
@@ -34,8 +34,8 @@ func (s *Manual) Prepare([]string) (Prepared, error) {
 	return preparedTable{NewTable(certificates), &s.table}, nil
 }
 
-// LoadPairs reads all pairs of the listener whose `tls` table has the key, and validates them at the given time. It
-// returns either certificates, one for each pair, or problems.
+// LoadPairs reads all pairs of a listener and validates them at the given time. key is the key of the listener's
+// `tls` table. It returns either certificates, one for each pair, or problems.
 func LoadPairs(key string, files []config.CertificateFiles, at time.Time) ([]*tls.Certificate, config.Errors) {
 	var certificates []*tls.Certificate
 	var problems config.Errors
@@ -53,7 +53,7 @@ func LoadPairs(key string, files []config.CertificateFiles, at time.Time) ([]*tl
 	return certificates, nil
 }
 
-// PairKey is the key of the table of the i-th pair: the first is in the `tls` table itself.
+// PairKey returns the key of the table of the i-th pair. The first is in the `tls` table itself.
 func PairKey(key string, i int) string {
 	if i == 0 {
 		return key

@@ -12,21 +12,22 @@ import (
 	"time"
 )
 
-// maxTogether is the number of names that one self-signed certificate covers. With thousands, it would be larger than
-// clients accept in a handshake.
+// maxTogether bounds the names that one self-signed certificate covers. With thousands of names, a certificate is
+// larger than clients accept in a handshake.
 const maxTogether = 100
 
-// onDemand makes a throw-away certificate for each of many names when a client first asks for it. Making one takes about
-// as long as the rest of a handshake, and involves no I/O.
+// onDemand makes a self-signed certificate for each of many names when a client first asks for it. That takes about
+// as long as the rest of a handshake, and does no I/O.
 type onDemand struct {
 	key *ecdsa.PrivateKey
-	// names are those that are covered, wildcards as they are written.
+	// names are the covered names, with wildcards as written.
 	names map[string]bool
 	// made holds the certificates by name.
 	made sync.Map
 }
 
-// newOnDemand returns one for the names. It takes over the key and the certificates of an earlier one, which may be nil.
+// newOnDemand returns an onDemand for the names. It takes over the key and the certificates of earlier, which may be
+// nil.
 func newOnDemand(names []string, earlier *onDemand) (*onDemand, error) {
 	o := &onDemand{names: make(map[string]bool, len(names))}
 	for _, name := range names {
@@ -68,13 +69,13 @@ func (o *onDemand) find(name string) *tls.Certificate {
 	}
 	certificate, err := selfSigned([]string{covered}, o.key, time.Now())
 	if err != nil {
-		return nil // only a broken source of randomness, without which the handshake would fail too
+		return nil // only if the source of randomness is broken, and then the handshake fails too
 	}
 	first, _ := o.made.LoadOrStore(covered, certificate)
 	return first.(*tls.Certificate)
 }
 
-// certificates returns those made so far, in the order of their names.
+// certificates returns the certificates made so far, in the order of their names.
 func (o *onDemand) certificates() []*tls.Certificate {
 	byName := map[string]*tls.Certificate{}
 	for name, certificate := range o.made.Range {

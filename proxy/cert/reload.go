@@ -9,14 +9,14 @@ import (
 type Prepared interface {
 	// Missing lists the names for which a certificate has to be ordered first.
 	Missing() []string
-	// Obtain orders them, and calls done with each name that has its certificate. The error has the other names, each with
-	// the cause.
+	// Obtain orders them, and calls done with each name that gets its certificate. The error has each name that does
+	// not, with the cause.
 	Obtain(ctx context.Context, done func(name string)) error
 	// Commit puts the certificates to use.
 	Commit()
 	// Abandon ends a reload that is not committed.
 	Abandon()
-	// Table returns the certificates as they will be in use; nil if they change only by renewal.
+	// Table returns the certificates that Commit puts to use; nil if only renewals change them.
 	Table() *Table
 }
 
@@ -32,7 +32,7 @@ func (p preparedTable) Commit()                                    { p.place.Sto
 func (p preparedTable) Abandon()                                   {}
 func (p preparedTable) Table() *Table                              { return p.table }
 
-// PreparedAll holds what is prepared for all listeners, by index.
+// PreparedAll holds the Prepared of each listener, by index.
 type PreparedAll []Prepared
 
 // Missing lists the names for which certificates have to be ordered first, each once.

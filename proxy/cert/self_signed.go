@@ -15,13 +15,13 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// selfSignedLifetime is how long a throw-away certificate is valid: longer than any run of a quick start, and too short
-// to tempt anyone to use it for more.
+// selfSignedLifetime is how long a self-signed certificate is valid: longer than any trial of the proxy, and too
+// short to tempt anyone to use it for more.
 const selfSignedLifetime = 30 * 24 * time.Hour
 
-// SelfSigned makes certificates in memory for a listener's site names: for the quick start and local development, never
-// as a fallback of the other modes. It makes one certificate for all names, which a client can be told to trust. If there
-// are more than maxTogether, each name gets its own when a client first asks for it.
+// SelfSigned makes certificates in memory for a listener's site names. They are for the quick start and local
+// development, never a fallback of the other modes. One certificate covers all names, so that a client can be told to
+// trust it. If there are more than maxTogether names, each gets its own certificate when a client first asks for it.
 type SelfSigned struct{ local }
 
 // NewSelfSigned makes the certificate for the names.
@@ -35,8 +35,8 @@ func NewSelfSigned(listener string, names []string) (*SelfSigned, error) {
 	return s, nil
 }
 
-// Prepare implements Source. It makes a certificate for the names. While the names stay the same it keeps the old
-// certificate, so that a client that was told to trust it continues to.
+// Prepare implements Source. It makes a certificate for the names. If the names are the same, it keeps the old
+// certificate, so that clients that were told to trust it still do.
 func (s *SelfSigned) Prepare(names []string) (Prepared, error) {
 	names = slices.Sorted(slices.Values(names))
 	table, err := selfSignedTable(names, s.table.Load())
@@ -46,7 +46,7 @@ func (s *SelfSigned) Prepare(names []string) (Prepared, error) {
 	return preparedTable{table, &s.table}, nil
 }
 
-// selfSignedTable returns a table for the names, with what can be kept of an earlier one, which may be nil.
+// selfSignedTable returns a table for the names. It keeps what it can of an earlier one, which may be nil.
 func selfSignedTable(names []string, earlier *Table) (*Table, error) {
 	if len(names) > maxTogether {
 		var made *onDemand
@@ -85,7 +85,7 @@ func selfSigned(names []string, key *ecdsa.PrivateKey, now time.Time) (*tls.Cert
 		SerialNumber:          serial,
 		Subject:               pkix.Name{Organization: []string{"reverse-proxy self-signed, for development only"}},
 		DNSNames:              names,
-		NotBefore:             now.Add(-time.Hour), // a client's clock may be behind
+		NotBefore:             now.Add(-time.Hour), // a client's clock may be slow
 		NotAfter:              now.Add(selfSignedLifetime),
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},

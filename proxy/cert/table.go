@@ -11,20 +11,20 @@ import (
 
 // Table finds the certificate for a server name. It is immutable; a reload builds a new one.
 type Table struct {
-	// exact holds certificates by lower-cased name; wildcard holds those of `*.rest` by `rest`. A name has several if
-	// an operator has both an ECDSA and an RSA certificate for it.
+	// exact holds certificates by lower-cased name, and wildcard those of `*.rest` by `rest`. A name has several if
+	// the operator has both an ECDSA and an RSA certificate for it.
 	exact, wildcard map[string][]*tls.Certificate
 	// All are the certificates in the order of the configuration; none if they are made on demand.
 	All []*tls.Certificate
-	// nameless are the certificates for clients that send no name: all of them if they all have the same names, else
+	// nameless are the certificates for clients that send no name: all of them if they have the same names, else
 	// none.
 	nameless []*tls.Certificate
-	// onDemand makes the certificates, in place of all others; nil if there are certificates.
+	// onDemand makes certificates when clients ask for them; nil if the table holds certificates.
 	onDemand *onDemand
 }
 
-// NewTable builds the table of the certificates, whose leaves are parsed. Names come from the certificate itself
-// (S-5.3): its DNS names or, if it has none, its common name, as with old private CAs.
+// NewTable builds the table of the certificates, whose leaves must be parsed. Names come from the certificate itself
+// (S-5.3): its DNS names or, as in certificates of old private CAs, its common name if it has none.
 func NewTable(certificates []*tls.Certificate) *Table {
 	t := &Table{exact: map[string][]*tls.Certificate{}, wildcard: map[string][]*tls.Certificate{}, All: certificates}
 	for _, certificate := range certificates {
@@ -42,8 +42,8 @@ func NewTable(certificates []*tls.Certificate) *Table {
 	return t
 }
 
-// allCoverTheSame reports whether the certificates have the same names, as a site's ECDSA and RSA certificates have
-// (S-5.13).
+// allCoverTheSame reports whether the certificates have the same names, as the ECDSA and the RSA certificate of one
+// site do (S-5.13).
 func allCoverTheSame(certificates []*tls.Certificate) bool {
 	var first []string
 	for i, certificate := range certificates {
@@ -72,8 +72,9 @@ func CoveredNames(leaf *x509.Certificate) []string {
 	return names
 }
 
-// Find returns the certificate for the hello, or nil (S-5.2): one that covers the server name, preferably the first
-// that the client supports; without a server name one of all certificates, if they all have the same names.
+// Find returns the certificate for the hello, or nil (S-5.2). It returns one that covers the server name, preferably
+// the first that the client supports. Without a server name it returns one of all certificates, if they have the same
+// names.
 func (t *Table) Find(hello *tls.ClientHelloInfo) *tls.Certificate {
 	name := NormalName(hello.ServerName)
 	if t.onDemand != nil {
@@ -127,5 +128,5 @@ func (t *Table) infos(listener string, source config.TLSMode) []Info {
 	return infos
 }
 
-// NormalName returns a server name in the form used for look-ups: lower-cased, without the root's dot.
+// NormalName returns a server name in the form used for look-ups: lower-cased and without the final dot.
 func NormalName(name string) string { return strings.TrimSuffix(strings.ToLower(name), ".") }

@@ -12,24 +12,25 @@ import (
 )
 
 const (
-	// checkInterval is the longest time between two checks of the certificates, so that the Warner follows the wall
-	// clock after it was set or the machine slept.
+	// checkInterval is the longest time between two checks of the certificates. It bounds the delay of a warning
+	// after the clock was set or the machine slept.
 	checkInterval = time.Hour
-	// warnBefore is how long before the expiry of a certificate from a file the first warning comes: renewal by a timer
-	// usually happens at 30 days, and is then two weeks overdue.
+	// warnBefore is how long before its expiry the first warning about a certificate from a file comes. Timers
+	// usually renew at 30 days, so by then the renewal is two weeks overdue.
 	warnBefore = 14 * 24 * time.Hour
 	// certWarnAgain is the time between two warnings about one certificate.
 	certWarnAgain = 24 * time.Hour
 )
 
-// Warner warns of certificates that are not renewed automatically, which are those from files and those made in memory:
-// that they expire soon, and that they have expired and are still served or shown to upstreams. It checks the certificates in use, including
-// those that a reload has put there.
+// Warner warns about certificates that are not renewed automatically, which are those from files and those made in
+// memory. It warns when one expires soon, and when one has expired and is still served or presented to upstreams. It
+// checks the certificates in use, including those from the latest reload.
 type Warner struct {
 	log *eventlog.Logger
 	// certificates lists the certificates in use.
 	certificates func() []Info
-	// warned is the time of the last warning about each certificate, by listener or file, names and end.
+	// warned is the time of the last warning about each certificate. The key is its listener or file, its names and
+	// its end.
 	warned map[string]time.Time
 }
 
@@ -44,8 +45,9 @@ func (w *Warner) Run(ctx context.Context) {
 	}
 }
 
-// WarnBefore returns how long before the expiry of a certificate that nobody renews an operator has to know of it: 14 days, or
-// a third of its lifetime if that is less. The log, `check` and the alert follow this one rule.
+// WarnBefore returns how long before its expiry an operator must be warned about a certificate that is not renewed
+// automatically: 14 days, or a third of its lifetime if that is less. The log, `check` and the alert all follow this
+// rule.
 func WarnBefore(notBefore, notAfter time.Time) time.Duration {
 	if notBefore.IsZero() {
 		return warnBefore
@@ -74,7 +76,7 @@ func (w *Warner) look(at time.Time) time.Duration {
 		default:
 			seen[key] = w.warned[key]
 		}
-		// A certificate is valid to the end of that second.
+		// A certificate is valid until the end of that second.
 		wait = min(wait, left+time.Millisecond)
 	}
 	w.warned = seen

@@ -14,7 +14,8 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// watchedLines runs a watch over certificates for a while, and returns the events it logged with the days since the start.
+// watchedLines runs a Warner over certificates for a while. It returns the events in its log, each with the number of
+// days since the start.
 func watchedLines(t *testing.T, during time.Duration, certificates func(since time.Duration) []Info) []string {
 	t.Helper()
 	var lines []string
@@ -94,11 +95,11 @@ func TestARenewedCertificateIsNotWarnedAbout(t *testing.T) {
 	got := watchedLines(t, 40*24*time.Hour, func(since time.Duration) []Info {
 		end := day(20)
 		if since > 5*24*time.Hour {
-			end = day(110) // a reload has put it there
+			end = day(110) // as after a reload
 		}
 		return []Info{
 			{Names: []string{"a.test"}, Source: config.TLSModeManual, NotAfter: end},
-			{Names: []string{"acme.test"}, Source: config.TLSModeACME, NotAfter: day(3)}, // its renewal reports on it
+			{Names: []string{"acme.test"}, Source: config.TLSModeACME, NotAfter: day(3)}, // the code that renews it reports its expiry
 		}
 	})
 	if len(got) != 0 {

@@ -14,7 +14,7 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// advice says what to do about an error of the server, by its first word; "" if that is unknown.
+// advice says what to do about an error of the server that begins with word; "" for an unknown one.
 func advice(word string) string {
 	switch word {
 	case "NOAUTH":
@@ -33,7 +33,8 @@ func advice(word string) string {
 	return ""
 }
 
-// cause returns an error for people in place of an error of the client. What the server said is clipped and safe to show.
+// cause returns an error for people in place of an error of the client package. It truncates what the server said and
+// makes it safe to print.
 func cause(err error) error {
 	var refused redis.Error
 	var invalid replyError
@@ -52,7 +53,7 @@ func cause(err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
 		return errors.New("the server has closed the connection")
 	}
-	// An answer of another type than that of the command, as the client names it.
+	// The client package reports an answer of the wrong type.
 	if _, unexpected, ok := strings.Cut(err.Error(), "redigo: "); ok {
 		return replyError{wording.Printable(unexpected)}
 	}

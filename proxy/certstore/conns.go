@@ -9,14 +9,14 @@ import (
 )
 
 const (
-	// maxConns bounds the connections to the server, apart from the one that waits for changes.
+	// maxConns bounds the connections to the server, without the one that waits for changes.
 	maxConns = 8
 	// maxIdle is how long an idle connection is kept.
 	maxIdle = 30 * time.Second
 )
 
-// conns are the connections for requests. It is used instead of redis.Pool, which panics if it is closed while a caller waits
-// for a connection, as at the end of the daemon.
+// conns are the connections for requests. It replaces redis.Pool, which panics if it is closed while a caller waits
+// for a connection, as may happen when the daemon ends.
 type conns struct {
 	dial func(ctx context.Context) (redis.Conn, error)
 	// slots bounds the connections in use.
@@ -35,7 +35,7 @@ func newConns(dial func(ctx context.Context) (redis.Conn, error)) *conns {
 	return &conns{dial: dial, slots: make(chan struct{}, maxConns)}
 }
 
-// use lends a connection to a request, and keeps it for the next one if it still works.
+// use runs a request on a connection, and keeps the connection for the next request if it still works.
 func (c *conns) use(ctx context.Context, request func(conn redis.Conn) error) error {
 	select {
 	case c.slots <- struct{}{}:

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// FuzzOpen covers what a server may hold under a name.
+// FuzzOpen covers what a server may have under a name.
 func FuzzOpen(f *testing.F) {
 	s, err := newSealer(testSecret)
 	if err != nil {
@@ -26,7 +26,7 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzParseChanges covers an answer of the server that is not what was asked for.
+// FuzzParseChanges covers an answer that is not a list of changes.
 func FuzzParseChanges(f *testing.F) {
 	f.Add("1-0", "name", "n", 2)
 	f.Add("", "", "", 0)
@@ -50,7 +50,8 @@ func FuzzParseChanges(f *testing.F) {
 	})
 }
 
-// FuzzReplies covers what a server may send at all: what the bounds let pass, the client reads without a panic.
+// FuzzReplies covers everything that a server may send: the client must read without a panic what the bounds let
+// pass.
 func FuzzReplies(f *testing.F) {
 	for _, c := range replies() {
 		f.Add([]byte(c.reply[:min(len(c.reply), 8<<10)]))
@@ -66,7 +67,7 @@ func FuzzReplies(f *testing.F) {
 		}
 		scanner := new(replyScanner)
 		var refused error
-		for i := 0; i < len(sent) && refused == nil; i++ { // in pieces as at once
+		for i := 0; i < len(sent) && refused == nil; i++ { // byte by byte, with the same result
 			refused = scanner.scan(sent[i : i+1])
 		}
 		if at := new(replyScanner).scan(sent); (at == nil) != (refused == nil) {

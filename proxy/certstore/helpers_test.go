@@ -24,7 +24,7 @@ import (
 // TestMain checks that no store and no lease outlives its test.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// testCertificate makes a certificate for the name redis.test, its key, and a pool with it.
+// testCertificate makes a certificate for the name redis.test, with its key and a pool that has it.
 func testCertificate(t *testing.T) (certFile, keyFile string, pool *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -59,7 +59,7 @@ func clientTLS(pool *x509.CertPool) *tls.Config {
 	return &tls.Config{RootCAs: pool, ServerName: "redis.test", MinVersion: tls.VersionTLS12}
 }
 
-// sentConn is a connection on which the server has sent something and closed.
+// sentConn is a connection on which the server has sent something and then closed.
 type sentConn struct {
 	net.Conn
 	sent io.Reader
@@ -69,7 +69,7 @@ func (c sentConn) Read(p []byte) (int, error)        { return c.sent.Read(p) }
 func (c sentConn) Close() error                      { return nil }
 func (c sentConn) SetReadDeadline(_ time.Time) error { return nil }
 
-// receive returns the replies in what a server has sent, and the error that ended them.
+// receive returns the replies in what a server has sent, and the error at the end.
 func receive(sent []byte) (replies []any, err error) {
 	conn := redis.NewConn(&boundedConn{Conn: sentConn{sent: bytes.NewReader(sent)}}, 0, 0)
 	for {

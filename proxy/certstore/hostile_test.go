@@ -13,7 +13,7 @@ import (
 	"reverse-proxy/proxy/waittest"
 )
 
-// replies are what a server may send in place of an answer, and what this machine says of it.
+// replies are what a server may send in place of an answer, with the resulting errors.
 func replies() map[string]struct{ reply, says string } {
 	type c = struct{ reply, says string }
 	errorOf := func(text string) string { return "-" + text + "\r\n" }
@@ -45,7 +45,7 @@ func replies() map[string]struct{ reply, says string } {
 	}
 }
 
-// TestAServerThatSendsAnything covers a server that is not the one that was meant, is broken, or is another's by now.
+// TestAServerThatSendsAnything covers a server that is broken, or is not Redis.
 func TestAServerThatSendsAnything(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	for what, c := range replies() {
@@ -80,11 +80,11 @@ func TestAServerThatSendsAnything(t *testing.T) {
 	}
 }
 
-// TestRepliesCostBoundedMemory gives each reply to the client itself.
+// TestRepliesCostBoundedMemory has the client package read each reply.
 func TestRepliesCostBoundedMemory(t *testing.T) {
 	for what, c := range replies() {
 		if what == "half a reply" {
-			continue // that waits for the rest
+			continue // the client would wait for the rest
 		}
 		t.Run(what, func(t *testing.T) {
 			var before, after runtime.MemStats
@@ -98,7 +98,7 @@ func TestRepliesCostBoundedMemory(t *testing.T) {
 	}
 }
 
-// TestAServerThatAlwaysHasChanges answers each request for changes immediately.
+// TestAServerThatAlwaysHasChanges covers a server that answers each request for changes immediately.
 func TestAServerThatAlwaysHasChanges(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	relay := redistest.RelayForTest(t, server)
@@ -121,7 +121,7 @@ func TestAServerThatAlwaysHasChanges(t *testing.T) {
 		t.Errorf("five lists of changes took %v, want at least %v each", took, round)
 	}
 	relay.Set(func(command string, _ []string, w io.Writer) bool {
-		if command == "XREAD" { // the same again, and so never an end
+		if command == "XREAD" { // the same changes again, without an end
 			io.WriteString(w, "*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-0\r\n*2\r\n$4\r\nname\r\n$1\r\nn\r\n")
 			return true
 		}
@@ -130,7 +130,7 @@ func TestAServerThatAlwaysHasChanges(t *testing.T) {
 	awaitAway(t, s, "a list of changes that cannot be read")
 }
 
-// TestAStoreThatForgetsAtOnce takes every write, and has nothing.
+// TestAStoreThatForgetsAtOnce covers a server that accepts every write and keeps nothing.
 func TestAStoreThatForgetsAtOnce(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	relay := redistest.RelayForTest(t, server)

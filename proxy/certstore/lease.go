@@ -15,26 +15,26 @@ import (
 )
 
 const (
-	// leaseTime is how long a lease lasts without an extension, and so how long others wait after its machine has died. It is
-	// extended every third of that time.
+	// leaseTime is how long a lease lasts unless it is extended, and therefore how long other machines wait after its
+	// holder has died. The holder extends it every third of that time.
 	leaseTime = 30 * time.Second
-	// maxChanges is about how many changes the server remembers: more than a machine can miss while it is connected. One that
-	// connects again looks at everything.
+	// maxChanges is roughly how many changes the server remembers: more than a connected machine can miss. A machine
+	// that reconnects compares everything.
 	maxChanges = 10000
-	// fenced begins the server's error for a write under a lease that was lost.
+	// fenced begins the server's error for a write under a lost lease.
 	fenced = "FENCED"
 )
 
-// ErrLost is the error of a write under a lease that was lost.
+// ErrLost is the error of a write under a lost lease.
 var ErrLost = errors.New("the lease was lost: another machine may have it")
 
-// LeasedError is the error of a lease that another machine has.
+// LeasedError is the error for a lease that another machine holds.
 type LeasedError struct{ Holder string }
 
 // Error implements error.
 func (e LeasedError) Error() string { return "leased to " + e.Holder }
 
-// Lease is a lock that expires. Its holder writes only while it has it.
+// Lease is a lock that expires. Its holder can write only while it has the lease.
 type Lease struct {
 	store *Store
 	key   string
@@ -47,9 +47,9 @@ type Lease struct {
 }
 
 var (
-	// extendScript extends a lease that is still its holder's.
+	// extendScript extends a lease if its holder still has it.
 	extendScript = redis.NewScript(1, `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end return 0`)
-	// releaseScript removes a lease that is still its holder's.
+	// releaseScript removes a lease if its holder still has it.
 	releaseScript = redis.NewScript(1, `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0`)
 	// writeScript writes or removes a value under a lease, and adds the change to the stream, in one step. It returns the
 	// number of the change.
@@ -61,7 +61,8 @@ else redis.call('set', KEYS[2], ARGV[2], 'PX', ARGV[3]) end
 return redis.call('xadd', KEYS[3], 'MAXLEN', '~', ARGV[5], '*', 'name', ARGV[4])`)
 )
 
-// Lease takes the lease of a name, which need not be that of a value. The error is a LeasedError if another machine has it.
+// Lease takes the lease of a name, which need not be the name of a value. The error is a LeasedError if another
+// machine holds it.
 func (s *Store) Lease(ctx context.Context, name string) (*Lease, error) {
 	l := &Lease{store: s, key: prefix + "lease:" + name, token: rand.Text() + " " + s.opts.Machine}
 	var holder string
@@ -76,7 +77,7 @@ func (s *Store) Lease(ctx context.Context, name string) (*Lease, error) {
 		return err
 	})
 	if err != nil {
-		if ctx.Err() != nil { // the server may have given the lease, for which others would wait until it expires
+		if ctx.Err() != nil { // the server may have granted the lease, and others would wait for its expiry
 			l.giveUp()
 		}
 		return nil, err
@@ -92,7 +93,7 @@ func (s *Store) Lease(ctx context.Context, name string) (*Lease, error) {
 	return l, nil
 }
 
-// extend extends the lease until it is released. If the server does not confirm that in time, the lease is lost.
+// extend keeps extending the lease until it is released. If the server does not confirm in time, the lease is lost.
 func (l *Lease) extend() {
 	ticker := time.NewTicker(l.store.opts.leaseTime / 3)
 	defer ticker.Stop()
@@ -126,14 +127,14 @@ func (l *Lease) Context(parent context.Context) (context.Context, context.Cancel
 	return ctx, func() { stop(); cancel(nil) }
 }
 
-// Release gives the lease back. If the server cannot be asked, the lease expires.
+// Release releases the lease. If the server cannot be reached, the lease expires.
 func (l *Lease) Release() {
 	l.cancel(errors.New("the lease was released"))
 	l.done.Wait()
 	l.giveUp()
 }
 
-// giveUp removes the lease from the server if it is still this one.
+// giveUp removes the lease from the server if this holder still has it.
 func (l *Lease) giveUp() {
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
@@ -146,14 +147,14 @@ func (l *Lease) giveUp() {
 // Get reads a value.
 func (l *Lease) Get(ctx context.Context, name string) ([]byte, error) { return l.store.Get(ctx, name) }
 
-// Put writes the next version of a value. With Get and Delete it makes a lease an autocert.Cache.
+// Put writes the next version of a value. With Get, Put and Delete, a Lease is an autocert.Cache.
 func (l *Lease) Put(ctx context.Context, name string, data []byte) error {
 	_, err := l.put(ctx, name, data, 0)
 	return err
 }
 
-// PutFor is Put for a value that expires. It returns once all machines have read the change, or after a few seconds, so that
-// a machine that hangs does not hold up the others.
+// PutFor is Put for a value that expires. It returns once all machines have read the change, or after a few seconds,
+// so that a machine that hangs does not delay the others for long.
 func (l *Lease) PutFor(ctx context.Context, name string, data []byte, lifetime time.Duration) error {
 	change, err := l.put(ctx, name, data, lifetime)
 	if err != nil {

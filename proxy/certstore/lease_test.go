@@ -32,14 +32,14 @@ func TestALeaseHasOneHolder(t *testing.T) {
 	if err != nil {
 		t.Fatalf("got %v after the release, want the lease", err)
 	}
-	held.Release() // of what it no longer has
+	held.Release() // it no longer has the lease
 	if _, err := a.Lease(t.Context(), "n"); !errors.As(err, &leased) {
 		t.Errorf("got %v, want that a release does not end another's lease", err)
 	}
 	other.Release()
 }
 
-// The server gives the lease, and its caller leaves before the answer.
+// The server grants the lease, and the caller gives up before the answer.
 func TestALeaseWhoseCallerHasLeftIsGivenUp(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	relay := redistest.RelayForTest(t, server)
@@ -64,8 +64,8 @@ func TestALeaseWhoseCallerHasLeftIsGivenUp(t *testing.T) {
 	}
 }
 
-// TestALostLeaseWritesNothing covers whatever takes a lease away: it expires, the store comes back empty, or another
-// machine has it by now.
+// TestALostLeaseWritesNothing covers all ways to lose a lease: it expires, the store comes back empty, or another
+// machine holds it now.
 func TestALostLeaseWritesNothing(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	a, _ := runStore(t, server, nil)
@@ -96,7 +96,7 @@ func TestALostLeaseWritesNothing(t *testing.T) {
 			ctx, cancel := l.Context(t.Context())
 			defer cancel()
 			lose(t, l.key)
-			waittest.For(t, "the write to be refused", func() bool { // a store that was emptied is away for a moment
+			waittest.For(t, "the write to be refused", func() bool { // an emptied store is away for a moment
 				return errors.Is(l.Put(t.Context(), "n", []byte("of the old holder")), ErrLost)
 			})
 			if err := l.Delete(t.Context(), "n"); !errors.Is(err, ErrLost) && !errors.Is(err, ErrAway) {
@@ -170,8 +170,8 @@ func TestManyMachinesTakeALeaseInTurn(t *testing.T) {
 	}
 }
 
-// TestAMachineThatHasStartedKnowsTheRecentChanges covers the answer to a challenge of another machine, which a CA may want from
-// this one as soon as it accepts connections.
+// TestAMachineThatHasStartedKnowsTheRecentChanges covers the answer to another machine's challenge, which a CA may
+// request from this machine as soon as it accepts connections.
 func TestAMachineThatHasStartedKnowsTheRecentChanges(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	a, _ := runStore(t, server, nil)
@@ -196,7 +196,7 @@ func TestAMachineThatHasStartedKnowsTheRecentChanges(t *testing.T) {
 	}
 }
 
-// TestAllMachinesHaveHeardOfAValueThatExpires checks that PutFor, which stores answers to challenges, waits for all
+// TestAllMachinesHaveHeardOfAValueThatExpires checks that PutFor, which writes answers to challenges, waits for all
 // machines.
 func TestAllMachinesHaveHeardOfAValueThatExpires(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
@@ -208,7 +208,7 @@ func TestAllMachinesHaveHeardOfAValueThatExpires(t *testing.T) {
 		o.Changed = func(ctx context.Context, name string) {
 			<-ready
 			data, _ := b.Get(ctx, name)
-			time.Sleep(50 * time.Millisecond) // as on a machine that is busy
+			time.Sleep(50 * time.Millisecond) // a busy machine
 			got.Store(string(data))
 		}
 	})

@@ -9,12 +9,13 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// The bounds of one reply. The client allocates whatever length the server announces, and descends into arrays without a
-// limit. Without these bounds a server could exhaust the memory, or the stack, with a few bytes.
+// The bounds of one reply. The client package allocates whatever length the server announces, and recurses into
+// arrays without a limit. Without bounds, a server could exhaust the memory or the stack with a few bytes.
 const (
 	// maxReplyBytes bounds a reply as a whole. The longest is a list of changes.
 	maxReplyBytes = 1 << 20
-	// maxReplyString bounds a string. A value that is too long is read up to the byte that shows it.
+	// maxReplyString bounds a string. It is one byte more than a value may have, so that a longer value is
+	// recognized.
 	maxReplyString = maxValueBytes + 1
 	// maxReplyLine bounds a line, such as the text of an error.
 	maxReplyLine = 4 << 10
@@ -25,14 +26,14 @@ const (
 // stringEnd is the kind of the line that ends a string; it is empty.
 const stringEnd = 'e'
 
-// replyError is the error of a server that sends what cannot be an answer to a request of this package.
+// replyError is the error for a server that sends something that cannot answer a request of this package.
 type replyError struct{ what string }
 
 // Error implements error.
 func (e replyError) Error() string { return "the server does not answer as Redis does: " + e.what }
 
-// boundedConn is a connection to the server. It passes on no byte of a reply from the first one that exceeds a bound or is
-// not valid.
+// boundedConn is a connection to the server. If a reply exceeds a bound or is invalid, it passes on nothing from the
+// byte that shows it.
 type boundedConn struct {
 	net.Conn
 	replies replyScanner
@@ -52,14 +53,14 @@ func (c *boundedConn) Read(p []byte) (int, error) {
 type replyScanner struct {
 	// bytes is the length of the current reply so far.
 	bytes int
-	// kind is the first byte of the current line; 0 before it. text is the rest of the line, and ending reports whether its
-	// carriage return has arrived.
+	// kind is the first byte of the current line, or 0 before it has arrived. text is the rest of the line, and
+	// ending reports whether its carriage return has arrived.
 	kind   byte
 	text   []byte
 	ending bool
-	// missing is how many bytes of a string are still to come.
+	// missing is the number of bytes of a string that are still to come.
 	missing int
-	// open has, for each array that is not complete, the number of elements that are still to come.
+	// open has the number of missing elements of each incomplete array.
 	open []int
 	err  error
 }
@@ -80,7 +81,7 @@ func (s *replyScanner) scan(p []byte) error {
 	return s.err
 }
 
-// lineByte reads a byte of a line.
+// lineByte takes the next byte of a line.
 func (s *replyScanner) lineByte(b byte) error {
 	switch {
 	case s.kind == 0:
@@ -104,7 +105,7 @@ func (s *replyScanner) lineByte(b byte) error {
 	return nil
 }
 
-// endLine takes a line that is complete.
+// endLine evaluates a complete line.
 func (s *replyScanner) endLine() error {
 	kind := s.kind
 	s.kind = 0
@@ -136,7 +137,7 @@ func (s *replyScanner) endLine() error {
 	return nil
 }
 
-// endElement counts an element that is complete, and the arrays that are complete with it.
+// endElement counts a complete element, and the arrays that it completes.
 func (s *replyScanner) endElement() {
 	for len(s.open) > 0 {
 		last := len(s.open) - 1

@@ -13,19 +13,19 @@ import (
 const (
 	// format is the first byte of a sealed value.
 	format = 1
-	// headBytes is the length of the format and the version.
+	// headBytes is the length of the format and version before the encrypted part.
 	headBytes = 1 + 8
 	// maxValueBytes bounds a sealed value. The largest is a certificate chain with its key.
 	maxValueBytes = 256 << 10
-	// minSecretBytes is the least length of the secret that the key is derived from.
+	// minSecretBytes is the minimum length of the secret from which the key is derived.
 	minSecretBytes = 32
 )
 
-// errUnreadable is the error of a value that this key has not sealed under this name.
+// errUnreadable is the error for a value that was not sealed with this key under this name.
 var errUnreadable = errors.New("the value cannot be decrypted: it is damaged, or was written with another key")
 
-// sealer encrypts values with AES-256-GCM. The name and the version are authenticated: the value of one name or version
-// cannot be passed off as that of another.
+// sealer encrypts values with AES-256-GCM. It authenticates the name and the version, so that the value of one name
+// or version cannot be passed off as that of another.
 type sealer struct{ aead cipher.AEAD }
 
 // newSealer derives the key from a secret.
@@ -48,7 +48,7 @@ func newSealer(secret []byte) (*sealer, error) {
 	return &sealer{aead}, nil
 }
 
-// seal encrypts a version of the value of a name.
+// seal encrypts one version of a name's value.
 func (s *sealer) seal(name string, version uint64, data []byte) []byte {
 	head := binary.BigEndian.AppendUint64([]byte{format}, version)
 	return s.aead.Seal(head, nil, data, associated(head, name))
@@ -67,7 +67,7 @@ func (s *sealer) open(name string, sealed []byte) (data []byte, version uint64, 
 	return data, binary.BigEndian.Uint64(head[1:]), nil
 }
 
-// associated is what is authenticated with a value.
+// associated returns the data that is authenticated with a value.
 func associated(head []byte, name string) []byte {
 	return append(append(make([]byte, 0, len(head)+len(name)), head...), name...)
 }

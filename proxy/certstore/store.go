@@ -25,7 +25,7 @@ const (
 	requestTimeout = 3 * time.Second
 )
 
-// ErrAway is the error of every request while the server cannot be used. It wraps the cause.
+// ErrAway is the error of every request while the server is unavailable. It wraps the cause.
 var ErrAway = errors.New("the store is away")
 
 // Options say where the store is and how it is used.
@@ -33,23 +33,24 @@ type Options struct {
 	// Address is the host and port of the server. TLS is nil for a connection without TLS.
 	Address string
 	TLS     *tls.Config
-	// Username may be "". Password returns the password for a new connection, or "" for none; it may be nil.
+	// Username may be "". Password returns the password for a new connection, or "" for none; Password itself may be
+	// nil.
 	Username string
 	Password func() (string, error)
 	Database int
-	// Secret is what the values are encrypted with.
+	// Secret is the secret from which the encryption key is derived.
 	Secret []byte
-	// Machine names this machine and process for people, as in the holder of a lease.
+	// Machine names this machine and process for people, as in a lease's holder.
 	Machine string
 
-	// Changed is called with the name of each value that was changed by any machine, one call at a time. Synced is called
-	// after each connection: anything may have changed.
+	// Changed is called with the name of each value that any machine has changed, one call at a time. Synced is
+	// called after each connection, because anything may have changed before it.
 	Changed func(ctx context.Context, name string)
 	Synced  func(ctx context.Context)
 	// StateChanged is called with the cause when the store goes away, and with nil when it is back.
 	StateChanged func(err error)
 
-	// leaseTime and leastRound are the constants of these names, or others in tests.
+	// leaseTime and leastRound replace the constants of these names in tests.
 	leaseTime, leastRound time.Duration
 }
 
@@ -59,10 +60,10 @@ type Store struct {
 	sealer *sealer
 	id     string // of this process, for the list of machines
 	conns  *conns
-	// first is closed when the recent changes have been read for the first time, or could not be.
+	// first is closed once the recent changes have been read for the first time, or the first try has failed.
 	first     chan struct{}
 	firstOnce sync.Once
-	// broken wakes Run after a request has failed.
+	// broken wakes Run after a failed request.
 	broken chan struct{}
 
 	mu       sync.Mutex
@@ -70,19 +71,19 @@ type Store struct {
 	since    time.Time
 	err      error
 	machines int
-	// epoch identifies the contents of the store as a whole, and seen are the latest versions of its values that were read
-	// or written.
+	// epoch identifies the contents of the store as a whole. seen are the latest versions of its values that were
+	// read or written.
 	epoch string
 	seen  map[string]uint64
 }
 
-// State says whether a store can be used.
+// State says whether a store is available.
 type State struct {
-	// Up reports whether it can be used, Since when that changed last, and Err why it cannot.
+	// Up reports whether it is available, Since when that last changed, and Err why it is not.
 	Up    bool
 	Since time.Time
 	Err   error
-	// Machines is the number of processes that use it, with this one.
+	// Machines is the number of processes that use it, including this one.
 	Machines int
 }
 
@@ -117,8 +118,8 @@ func (s *Store) dial(ctx context.Context) (redis.Conn, error) {
 	return redis.DialContext(ctx, "tcp", s.opts.Address, options...)
 }
 
-// connect connects, and bounds what the server can send. It does the TLS handshake itself, because the bounds hold for what was
-// decrypted.
+// connect connects, and bounds what the server can send. It does the TLS handshake itself, because the bounds apply
+// to the decrypted data.
 func (s *Store) connect(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := (&net.Dialer{Timeout: requestTimeout}).DialContext(ctx, network, address)
 	if err != nil || s.opts.TLS == nil {
@@ -139,8 +140,8 @@ func (s *Store) State() State {
 	return State{Up: s.up, Since: s.since, Err: s.err, Machines: s.machines}
 }
 
-// AwaitFirst waits until Run has connected, and has reported the changes of the last minutes, or has failed for the first time. A
-// CA that then validates at this machine finds the answers to the challenges of the others.
+// AwaitFirst waits until Run has connected and has reported the changes of the last minutes, or until its first try
+// has failed. A CA that validates at this machine then finds the answers to the other machines' challenges.
 func (s *Store) AwaitFirst(ctx context.Context) {
 	select {
 	case <-s.first:
@@ -148,7 +149,7 @@ func (s *Store) AwaitFirst(ctx context.Context) {
 	}
 }
 
-// setState records whether the store can be used.
+// setState records whether the store is available.
 func (s *Store) setState(err error) {
 	s.mu.Lock()
 	changed := s.up != (err == nil)
@@ -165,7 +166,7 @@ func (s *Store) setState(err error) {
 	}
 }
 
-// do makes one request. While the store is away it fails immediately.
+// do makes one request. It fails at once while the store is away.
 func (s *Store) do(ctx context.Context, request func(ctx context.Context, conn redis.Conn) error) error {
 	if state := s.State(); !state.Up {
 		return fmt.Errorf("%w: %w", ErrAway, state.Err)
@@ -176,7 +177,7 @@ func (s *Store) do(ctx context.Context, request func(ctx context.Context, conn r
 	if err == nil || !isAway(err) {
 		return err
 	}
-	if !errors.Is(ctx.Err(), context.Canceled) { // not merely given up by the caller
+	if !errors.Is(ctx.Err(), context.Canceled) { // the caller has not just given up
 		select {
 		case s.broken <- struct{}{}:
 		default:
@@ -185,7 +186,7 @@ func (s *Store) do(ctx context.Context, request func(ctx context.Context, conn r
 	return fmt.Errorf("%w: %w", ErrAway, cause(err))
 }
 
-// isAway reports whether an error means that the server cannot be used, rather than that it has refused something about
+// isAway reports whether an error means that the server is unavailable, and not only that it refused something about
 // one value.
 func isAway(err error) bool {
 	var refused redis.Error

@@ -19,7 +19,7 @@ import (
 	"reverse-proxy/proxy/waittest"
 )
 
-// testSecret is a key that several stores of a test share.
+// testSecret is the secret of a test's stores.
 var testSecret = bytes.Repeat([]byte("secret! "), 4)
 
 // events records what a store reports.
@@ -123,7 +123,7 @@ func TestAValueIsReadOnAnotherMachine(t *testing.T) {
 	}
 }
 
-// TestAMachineThatEndsIsNoLongerWaitedFor checks that it does not count as one of the machines until it is forgotten.
+// TestAMachineThatEndsIsNoLongerWaitedFor checks that the end of a machine removes it from the list at once.
 func TestAMachineThatEndsIsNoLongerWaitedFor(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	a, _ := runStore(t, server, nil)
@@ -148,7 +148,7 @@ func TestAMachineThatEndsIsNoLongerWaitedFor(t *testing.T) {
 	}
 }
 
-// TestNothingSecretLeavesTheProcess looks at everything that the server has.
+// TestNothingSecretLeavesTheProcess searches everything that is on the server.
 func TestNothingSecretLeavesTheProcess(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	s, _ := runStore(t, server, nil)
@@ -198,7 +198,7 @@ func TestAValueThatCannotBeUsedCountsAsNone(t *testing.T) {
 		"a value that is much longer": func() { server.Do("SET", key, bytes.Repeat([]byte{1}, 8<<20)) },
 		"a list":                      func() { server.Do("DEL", key); server.Do("RPUSH", key, "a") },
 		"the value of another name": func() {
-			for range 20 { // of a later version than any of this name
+			for range 20 { // so that its version is later than any of this name
 				s.Put(t.Context(), "other", []byte("good"))
 			}
 			server.Do("SET", key, sealed("other"))
@@ -221,7 +221,7 @@ func TestAValueThatCannotBeUsedCountsAsNone(t *testing.T) {
 				t.Errorf("got %q, %v, want that it cannot be used", got, err)
 			}
 			if what == "a list" {
-				return // a SET replaces it as well, but nothing here wrote it
+				return // SET replaces a value of any type
 			}
 			if err := s.Put(t.Context(), "n", []byte("mended")); err != nil {
 				t.Fatal(err)
@@ -258,7 +258,7 @@ func TestAKeyThatIsTooShort(t *testing.T) {
 	}
 }
 
-// password returns a password that nobody replaces.
+// password returns a function that always returns the same password.
 func password(text string) func() (string, error) { return func() (string, error) { return text, nil } }
 
 func TestAPasswordThatWasReplacedIsReadAgain(t *testing.T) {
@@ -339,7 +339,7 @@ func TestAnUnreachableStoreFailsAtOnceAndComesBack(t *testing.T) {
 	}
 	awaitUp(t, s)
 	waittest.For(t, "a second call of Synced", func() bool { return seen.syncs() == 2 })
-	// Versions restart in a store that came back empty.
+	// Versions begin again in a store that came back empty.
 	if err := s.Put(t.Context(), "n", []byte("x")); err != nil {
 		t.Fatal(err)
 	}
@@ -357,7 +357,7 @@ func TestAnEmptiedStoreIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	waittest.For(t, "a second call of Synced", func() bool { return seen.syncs() == 2 })
-	b, _ := runStore(t, server, nil) // knows no versions
+	b, _ := runStore(t, server, nil) // it knows no versions
 	awaitUp(t, b)
 	if err := b.Put(t.Context(), "n", []byte("new")); err != nil {
 		t.Fatal(err)

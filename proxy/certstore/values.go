@@ -12,7 +12,7 @@ import (
 
 var errTooLarge = errors.New("the value is too large")
 
-// UnreadableError is the error of a value that this machine cannot use. Such a value counts as missing, and the next write
+// UnreadableError is the error for a value that this machine cannot use. It counts as missing, and the next write
 // replaces it.
 type UnreadableError struct{ Name string }
 
@@ -25,7 +25,7 @@ func (e UnreadableError) Unwrap() error { return autocert.ErrCacheMiss }
 // valueKey returns the key of a value on the server.
 func valueKey(name string) string { return prefix + "value:" + name }
 
-// changesKey is the stream of the names that have changed.
+// changesKey is the stream of the names of changed values.
 const changesKey = prefix + "changes"
 
 // Get implements autocert.Cache.
@@ -41,16 +41,16 @@ func (s *Store) Get(ctx context.Context, name string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if version < s.seen[name] {
-		return nil, UnreadableError{name} // an old value in place of a new one, as from a backup
+		return nil, UnreadableError{name} // an older version than before, as from a backup
 	}
 	s.seen[name] = version
 	return data, nil
 }
 
-// read returns a value as the server has it.
+// read returns a value as it is on the server.
 func (s *Store) read(ctx context.Context, name string) (sealed []byte, err error) {
 	err = s.do(ctx, func(ctx context.Context, conn redis.Conn) error {
-		// The length is bounded even if another program wrote the value.
+		// This bounds the length even if another program wrote the value.
 		sealed, err = redis.Bytes(redis.DoContext(conn, ctx, "GETRANGE", valueKey(name), 0, maxValueBytes))
 		return err
 	})
@@ -66,7 +66,8 @@ func (s *Store) read(ctx context.Context, name string) (sealed []byte, err error
 	return sealed, nil
 }
 
-// Put implements autocert.Cache. It takes the lease of the name for the write. A caller that holds it calls Lease.Put.
+// Put implements autocert.Cache. It takes the lease of the name for the write. A caller that already holds the lease
+// uses Lease.Put.
 func (s *Store) Put(ctx context.Context, name string, data []byte) error {
 	return s.leased(ctx, name, func(l *Lease) error { return l.Put(ctx, name, data) })
 }
@@ -85,7 +86,8 @@ func (s *Store) leased(ctx context.Context, name string, write func(*Lease) erro
 	return write(l)
 }
 
-// nextVersion returns a version for a new value: above that on the server, and above all that this machine has seen.
+// nextVersion returns a version for a new value that is above the one on the server and above all that this machine
+// has seen.
 func (s *Store) nextVersion(ctx context.Context, name string) (uint64, error) {
 	sealed, err := s.read(ctx, name)
 	if err != nil && !errors.Is(err, autocert.ErrCacheMiss) {

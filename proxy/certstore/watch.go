@@ -15,33 +15,34 @@ import (
 )
 
 const (
-	// block is how long the server holds a request for changes when there are none.
+	// block is how long the server delays its answer to a request for changes when there are none.
 	block = time.Second
-	// leastRound is the least time between two requests for changes, so that a server that always has some, or does not hold
-	// the request, does not keep the processor busy.
+	// leastRound is the minimum time between two requests for changes, so that a server that always has some, or that
+	// answers immediately, does not keep the processor busy.
 	leastRound = 10 * time.Millisecond
-	// firstRetry is the first wait after the store has gone away; each is twice the one before, up to lastRetry.
+	// firstRetry is the first wait after the store has gone away. Each further wait is twice as long, up to
+	// lastRetry.
 	firstRetry, lastRetry = 250 * time.Millisecond, 5 * time.Second
-	// heardPatience bounds the wait until all machines have read a change. A machine that has not beaten for memberTime is no
-	// longer waited for.
+	// heardPatience bounds the wait until all machines have read a change. It ends earlier for a machine that has
+	// sent no beat for memberTime.
 	heardPatience, memberTime = 5 * time.Second, 10 * time.Second
-	// leavePatience bounds what the end of the daemon waits for the store.
+	// leavePatience bounds how long the daemon's end waits for the store.
 	leavePatience = 500 * time.Millisecond
-	// recent is the age of the oldest changes that a machine reads when it connects. Values that expire, such as the answers
-	// to challenges, are younger.
+	// recent is the age of the oldest changes that a machine reads when it connects. It is longer than the lifetime
+	// of values that expire, such as answers to challenges.
 	recent = 5 * time.Minute
 
 	epochKey   = prefix + "epoch"
 	membersKey = prefix + "machines"
-	// checkName is the name of a value that shows whether this machine has the key of the others.
+	// checkName is the name of a value that shows whether this machine has the same key as the others.
 	checkName = "check"
 )
 
-// errWrongKey is the error of a machine whose key is not that of the store's values.
+// errWrongKey is the error for a machine whose key differs from that of the store's values.
 var errWrongKey = errors.New("the values there are encrypted with another key; give all machines the same store_key_file")
 
 // beatScript records the last change that a machine has read, unless that is "". It returns the last changes of all
-// machines that recorded one recently, and removes the other machines.
+// machines that sent a beat recently, and removes the others.
 var beatScript = redis.NewScript(1, `
 local t = redis.call('time')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -54,7 +55,7 @@ for i = 1, #all, 2 do
 end
 return live`)
 
-// Run keeps a connection to the server, on which it waits for changes, until ctx ends.
+// Run keeps a connection to the server and waits on it for changes, until ctx ends.
 func (s *Store) Run(ctx context.Context) {
 	defer s.conns.drop()
 	defer s.leave()
@@ -87,7 +88,7 @@ func (s *Store) session(ctx context.Context) error {
 	}
 	defer conn.Close()
 	select {
-	case <-s.broken: // by a request of the session before
+	case <-s.broken: // left by a request of the previous session
 	default:
 	}
 	epoch, err := epochOf(ctx, conn)
@@ -132,7 +133,7 @@ func (s *Store) session(ctx context.Context) error {
 			return err
 		}
 		if now != epoch {
-			return errors.New("the store was emptied") // the next session fills it
+			return errors.New("the store was emptied") // the next session fills it again
 		}
 		if err := s.beat(ctx, conn, last); err != nil {
 			return err
@@ -143,7 +144,7 @@ func (s *Store) session(ctx context.Context) error {
 	}
 }
 
-// enter forgets the versions of another epoch: in an emptied store they begin again at 1.
+// enter forgets the versions of another epoch: in an emptied store, versions begin at 1 again.
 func (s *Store) enter(epoch string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,7 +161,7 @@ func (s *Store) synced(ctx context.Context) {
 
 // epochOf returns the random text that identifies the contents of the store. It changes when the store is emptied.
 func epochOf(ctx context.Context, conn redis.Conn) (string, error) {
-	for range 3 { // a store may be emptied in between
+	for range 3 { // the store may be emptied between the two commands
 		epoch, err := redis.String(redis.DoContext(conn, ctx, "GET", epochKey))
 		if !errors.Is(err, redis.ErrNil) {
 			return epoch, err
@@ -172,8 +173,8 @@ func epochOf(ctx context.Context, conn redis.Conn) (string, error) {
 	return "", replyError{"nothing at " + epochKey + ", which was just written"}
 }
 
-// recentChange returns a number that is smaller than those of the changes of the last few minutes. A machine that
-// connects begins there, so it reads these changes too.
+// recentChange returns a number below those of the changes of the last few minutes. A machine that connects begins
+// there, so that it reads these changes too.
 func recentChange(ctx context.Context, conn redis.Conn) (string, error) {
 	now, err := redis.Int64s(redis.DoContext(conn, ctx, "TIME"))
 	if err != nil || len(now) == 0 {
@@ -182,8 +183,8 @@ func recentChange(ctx context.Context, conn redis.Conn) (string, error) {
 	return strconv.FormatInt(time.Unix(now[0], 0).Add(-recent).UnixMilli(), 10) + "-0", nil
 }
 
-// changesAfter reads changes. If wait is set, it waits a moment for them. It returns the names, each once, and the
-// number of the last change.
+// changesAfter reads the changes after last. If wait is set, it waits a moment for them. It returns the names, each
+// once, and the number of the last change.
 func changesAfter(ctx context.Context, conn redis.Conn, last string, wait bool) (names []string, next string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, block+requestTimeout)
 	defer cancel()
@@ -243,7 +244,7 @@ func parseChanges(reply []any) (names []string, last string, ok bool) {
 	return names, last, last != ""
 }
 
-// beat tells the other machines that this one has read all changes up to last, and counts the machines.
+// beat tells the other machines that this one has read all changes up to last. It also counts the machines.
 func (s *Store) beat(ctx context.Context, conn redis.Conn, last string) error {
 	heard, err := redis.Strings(beatScript.DoContext(ctx, conn, membersKey, s.id, last, memberTime.Milliseconds()))
 	if err != nil {
@@ -255,7 +256,7 @@ func (s *Store) beat(ctx context.Context, conn redis.Conn, last string) error {
 	return nil
 }
 
-// leave tells the other machines at the end that they need not wait for this one any more.
+// leave tells the other machines, when the daemon ends, not to wait for this one any more.
 func (s *Store) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), leavePatience)
 	defer cancel()
@@ -265,7 +266,7 @@ func (s *Store) leave() {
 	})
 }
 
-// checkKey makes sure that this machine and the others have the same key.
+// checkKey checks that this machine has the same key as the others.
 func (s *Store) checkKey(ctx context.Context, conn redis.Conn) error {
 	const text = "reverse-proxy"
 	for range 2 {
@@ -329,7 +330,7 @@ func changeNumber(id string) (ms, seq uint64) {
 	return ms, seq
 }
 
-// String names the server, without its password.
+// String returns the address of the server, without its password.
 func (o Options) String() string {
 	scheme := "redis"
 	if o.TLS != nil {

@@ -8,19 +8,19 @@ import (
 	"reverse-proxy/proxy/prefixes"
 )
 
-// Access says whom a place lets in (S-16). It never changes. A nil Access lets everybody in.
+// Access says which clients a place lets in (S-16). It never changes. A nil Access lets in every client.
 type Access struct {
-	// Allow are the networks of the clients that are let in; nil if that is left to the other rules. Deny are those that are
-	// never let in; nil for none.
+	// Allow holds the networks whose clients are let in; nil if neither `allow` nor `allow_file` is set. Deny holds
+	// the networks whose clients are never let in; nil for none.
 	Allow, Deny *prefixes.Set
 	// Users are the users of `basic_users_file`; nil for none.
 	Users *access.Users
 	// ForwardAuth is the service that is asked; nil for none.
 	ForwardAuth *ForwardAuth
-	// Headers are the fields that the upstream gets from the service's answer, and that no client may send. They are kept
-	// where no service is asked: an upstream may believe them there too.
+	// Headers names the fields that the upstream gets from the service's answer. They are removed from every client's
+	// request, even where no service is asked: the upstream may trust them there too.
 	Headers []string
-	// Cookies reports whether the client gets the cookies of an answer that lets it in.
+	// Cookies reports whether a client that is let in also gets the cookies of the service's answer.
 	Cookies bool
 	// Any reports whether one rule is enough; otherwise all must let the client in.
 	Any bool
@@ -86,7 +86,7 @@ func (a *Access) Restricts() bool {
 // Asks reports whether there is a rule that looks at more than the client's address.
 func (a *Access) Asks() bool { return a.Users != nil || a.ForwardAuth != nil }
 
-// HeadersOf returns the fields that no client may send; nil for none.
+// HeadersOf returns the names of the fields that are removed from every client's request; nil for none.
 func (a *Access) HeadersOf() []string {
 	if a == nil {
 		return nil
@@ -94,7 +94,8 @@ func (a *Access) HeadersOf() []string {
 	return a.Headers
 }
 
-// ByList returns what the lists say about a client: refused for a denied one, let in by `allow`, or neither.
+// ByList returns what the network lists say about a client: denied, allowed, not allowed, or nothing if there is no
+// list of allowed networks.
 func (a *Access) ByList(client netip.Addr) access.ListVerdict {
 	switch {
 	case a.Deny.Contains(client):
@@ -107,8 +108,8 @@ func (a *Access) ByList(client netip.Addr) access.ListVerdict {
 	return access.NotAllowed
 }
 
-// Equal reports whether two places let in the same clients by the same keys. For `satisfy` only its value counts, not where it
-// was set.
+// Equal reports whether two places let in the same clients by the same keys. It ignores where `satisfy` was set, but
+// not its value.
 func (a *Access) Equal(other *Access) bool {
 	if a == nil || other == nil {
 		return a == other

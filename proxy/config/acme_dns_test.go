@@ -10,8 +10,8 @@ import (
 	"reverse-proxy/proxy/config/configtest"
 )
 
-// dnsText returns a file whose listener orders certificates for a wildcard, with further keys of `[acme]` and of the listener's
-// `tls` table.
+// dnsText returns a file whose listener orders certificates for a wildcard, with more keys in `[acme]` and in the
+// listener's `tls` table.
 func dnsText(file, listener string) string {
 	return "[acme]\ncontact = \"mailto:file@example.com\"\ncache_dir = \"DIR/cache\"\n" + file + "\n" +
 		strings.NewReplacer(`mode = "self_signed"`, "mode = \"acme\"\n"+listener, `host = "a.example"`, `host = "*.a.example"`).Replace(configtest.Minimal)
@@ -111,7 +111,7 @@ func TestAResponderHasOneHost(t *testing.T) {
 	}
 }
 
-// withoutPlaces joins the lines of errors, without the lines of the file that they name.
+// withoutPlaces joins the lines of errors, and removes the line numbers of the file.
 func withoutPlaces(lines ...string) string {
 	return regexp.MustCompile(` \(line [^)]*\)`).ReplaceAllString(strings.Join(lines, "\n"), "")
 }

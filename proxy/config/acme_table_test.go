@@ -22,7 +22,7 @@ start_timeout_secs = 60
 
 `
 
-// acmeTableText returns a file with `[acme]` and two listeners, of which the second has some of the keys itself.
+// acmeTableText returns a file with `[acme]` and two listeners, the second of which sets some of the keys itself.
 func acmeTableText() string {
 	mode := func(listener, keys string) string { return strings.Replace(listener, `mode = "self_signed"`, keys, 1) }
 	return acmeTable + mode(configtest.Minimal, `mode = "acme"`) + mode(configtest.SecondListener, `mode = "acme"

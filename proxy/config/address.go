@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// CertificateName returns the name that a certificate has for a site's name: an IPv6 address is in brackets in a URL, and so
-// in a site's name, but not in a certificate.
+// CertificateName returns the name that a certificate has for a site's name. They differ for an IPv6 address: a
+// site's name has it in brackets, as a URL does.
 func CertificateName(host string) string {
 	if strings.HasPrefix(host, "[") {
 		return strings.TrimSuffix(host[1:], "]")
@@ -14,8 +14,8 @@ func CertificateName(host string) string {
 	return host
 }
 
-// addressHost returns the name of a site for an IP address in its usual form, with the brackets of an IPv6 address, which may
-// lack them; ok is false for anything else.
+// addressHost returns the site name for an IP address: its canonical form, with brackets around an IPv6 address. The
+// text may lack the brackets. ok is false if the text is not an IP address.
 func addressHost(text string) (host string, ok bool) {
 	addr, err := netip.ParseAddr(CertificateName(text))
 	switch {
@@ -27,8 +27,8 @@ func addressHost(text string) (host string, ok bool) {
 	return addr.String(), true
 }
 
-// addressDomain returns a name to order a certificate for that is an IP address, in its usual form. problem says why none can
-// be ordered for it; it is "" if one can.
+// addressDomain returns the canonical form of an IP address for which a certificate is to be ordered. problem says
+// why no CA can issue one; it is "" if a CA can. ok is false if the text is not an IP address.
 func addressDomain(text string) (domain, problem string, ok bool) {
 	addr, err := netip.ParseAddr(text)
 	switch {

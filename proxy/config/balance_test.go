@@ -12,7 +12,7 @@ import (
 	"reverse-proxy/proxy/config/configtest"
 )
 
-// These are the settings of a file that has none.
+// These are the settings of a file that sets none.
 var (
 	defaultHealth = Health{Interval: 10 * time.Second, Timeout: 2 * time.Second, Rise: 2, Fall: 3, ExpectStatus: 200}
 	defaultRetry  = Retry{Attempts: 2, BudgetPercent: 20}

@@ -17,10 +17,11 @@ type ListenerChoice struct {
 	Serves bool
 }
 
-// ChooseListener returns the index of the listener that gets a request. That is the one with the wanted address, if one is
-// wanted, else the one with the port of the URL that serves the host. A URL without a port is for the port 443, or, if no
-// listener has that, for whichever serves the host: the port is probably mapped, as for a container. If none serves the host,
-// it is the first with the port. problem says why no listener can be chosen, and what to write, or is "".
+// ChooseListener returns the index of the listener that gets a request. If wanted is not "", that is the listener
+// with this address. Otherwise it is the listener on the URL's port that serves the host, or the first one on that
+// port if none serves it. port is "" for a URL without one, which means 443. If no listener has port 443, every
+// listener qualifies: the port is probably mapped, as for a container. problem says why no listener can be chosen and
+// what to write, or is "".
 func ChooseListener(choices []ListenerChoice, port, wanted string) (index int, problem string) {
 	if wanted != "" {
 		for i, choice := range choices {
@@ -50,7 +51,7 @@ func ChooseListener(choices []ListenerChoice, port, wanted string) (index int, p
 	return 0, fmt.Sprintf("several listeners serve the host; say which with listener: %s", addressesOf(names))
 }
 
-// withPort returns the indexes of the listeners that get requests for the port; "" for none in the URL.
+// withPort returns the indexes of the listeners that get requests for the port; it is "" for a URL without one.
 func withPort(choices []ListenerChoice, port string) []int {
 	var fit, all []int
 	for i, choice := range choices {

@@ -8,8 +8,8 @@ import (
 
 // ClientCerts says which certificates a site accepts from clients (S-16.4). It never changes.
 type ClientCerts struct {
-	// CAPath is a PEM file with the CAs that may have signed them, Roots are the certificates in it, and CAHash is the hash of
-	// its contents.
+	// CAPath is a PEM file with the CAs that may have signed the certificates, Roots holds its contents parsed, and
+	// CAHash is their hash.
 	CAPath string
 	Roots  *x509.CertPool
 	CAHash string
@@ -23,7 +23,7 @@ const (
 	ClientCertOptional = "optional"
 )
 
-// ID changes with everything that decides which certificates are accepted; it is "" for a site that asks for none.
+// ID is different for sites that accept different certificates. It is "" for a site that asks for none.
 func (c *ClientCerts) ID() string {
 	if c == nil {
 		return ""
@@ -76,7 +76,7 @@ func (v *validator) clientCerts(key string, raw rawSite) *ClientCerts {
 	return c
 }
 
-// anyWithCertificate refuses `satisfy = "any"` where every client has a certificate, which would let everybody in.
+// anyWithCertificate refuses `satisfy = "any"` where every client has a certificate: it would let in everybody.
 func (v *validator) anyWithCertificate(site Site, in inherited, key string, raws []rawRoute) {
 	if site.ClientCerts == nil || !site.ClientCerts.Required {
 		return

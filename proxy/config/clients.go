@@ -11,10 +11,10 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// Clients says how the clients of a listener are found that come through trusted proxies (S-15.1). All of it is dynamic, and
-// it never changes.
+// Clients says how a listener finds the addresses of clients behind trusted proxies (S-15.1). All of it is dynamic.
+// It never changes after validation.
 type Clients struct {
-	// Networks are those of `trusted_proxies`.
+	// Networks are the values of `trusted_proxies`.
 	Networks []netip.Prefix
 	// File is the path of `trusted_proxies_file`; "" for none. FileHash is the hash of its contents, and FileNetworks the
 	// number of networks in it.
@@ -80,7 +80,7 @@ func proxyProtocolText(required bool) string {
 	return proxyProtocolOff
 }
 
-// proxyProtocol checks `proxy_protocol`. Without trusted proxies, nobody could connect.
+// proxyProtocol checks `proxy_protocol`. It requires trusted proxies: without them nobody could connect.
 func (v *validator) proxyProtocol(key string, raw rawListener) bool {
 	at := ChildKey(key, "proxy_protocol")
 	value := orDefault(raw.ProxyProtocol, proxyProtocolOff)
@@ -112,7 +112,7 @@ func (v *validator) clientHeader(key, name string) string {
 	return ""
 }
 
-// notAboutClients are fields that clients send for other purposes, or that are not among the fields of a request.
+// notAboutClients are fields that cannot name the client: clients send them for another purpose.
 var notAboutClients = headers.NewNameSet(false, []string{"Host", "Content-Length", "Cookie", "Authorization", "Expect", "User-Agent", "Accept"})
 
 // networkList is the contents of a file of networks.
@@ -121,8 +121,8 @@ type networkList struct {
 	hash     string
 }
 
-// networkFile reads a file with a network on each line. It reads a file that several keys name once. A file without networks
-// is a mistake: a download that failed, and not a list.
+// networkFile reads a file with one network on each line. A file that several keys name is read only once. A file
+// without networks is an error: it comes from a failed download, not from somebody who wants an empty list.
 func (v *validator) networkFile(key, path string) networkList {
 	if path == "" || v.failed(key) {
 		return networkList{}

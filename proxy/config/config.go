@@ -49,12 +49,12 @@ type Config struct {
 	Body Body
 	// Store is where several machines share certificates and session tickets (S-20.5).
 	Store Store
-	// Maintenance is what the file says about maintenance; sites have it in their settings. Dynamic.
+	// Maintenance holds the file's keys about maintenance, as the Settings of its sites inherit them. Dynamic.
 	Maintenance Maintenance
 	// RequestHeaders and ResponseHeaders are the file's rules for header fields. Those for responses apply to the responses
 	// to requests that reach no site. Dynamic (S-19.3).
 	RequestHeaders, ResponseHeaders *headers.Rules
-	// Access is what the file says about access, which the sites have in their settings. Dynamic.
+	// Access is the file's `[access]`, as the Settings of its sites inherit it. Dynamic.
 	Access *Access
 	// Listeners are the served address and port pairs, in the order of the file; at least one.
 	Listeners []Listener
@@ -87,7 +87,7 @@ type Listener struct {
 	HTTPSPort int
 	// ProxyProtocol reports whether each connection must begin with a header of the PROXY protocol (S-15.3).
 	ProxyProtocol bool
-	// Clients says how clients behind trusted proxies are found. Dynamic.
+	// Clients says how the addresses of clients behind trusted proxies are found. Dynamic.
 	Clients Clients
 	// TLS says where the listener's certificates come from.
 	TLS TLS
@@ -124,31 +124,34 @@ type TLS struct {
 	ACMECAPath string
 	// ACMEProfile is the certificate profile to order; "" for the CA's default.
 	ACMEProfile string
-	// ACMEEABKeyID and ACMEEABKeyFile bind the account to one that the CA knows otherwise; both "" for no binding.
+	// ACMEEABKeyID and ACMEEABKeyFile bind the ACME account to an account that exists at the CA (RFC 8555, section
+	// 7.3.4); both "" for no binding.
 	ACMEEABKeyID, ACMEEABKeyFile string
 	// ACMEStart is "all" or "available": whether a name without a certificate fails the start.
 	ACMEStart string
 	// ACMEStartTimeout bounds the orders of a start, and those of a reload.
 	ACMEStartTimeout time.Duration
-	// ACMEDNS is how DNS-01 challenges are answered; the zero value if they are not.
+	// ACMEDNS says how DNS-01 challenges are answered; the zero value if they are not.
 	ACMEDNS DNS01
 	// Certificates are the pairs of manual mode: cert_path and key_path first, then `[[listeners.tls.certificates]]`.
 	Certificates []CertificateFiles
 }
 
-// DNS01 is how the records of DNS-01 challenges get into the DNS (S-20.4). Only the fields of the method are set.
+// DNS01 says how the records that answer DNS-01 challenges get into the DNS (S-20.4). Only the fields of its method
+// are set.
 type DNS01 struct {
 	// Method is one of the three constants below, or "" for no DNS-01.
 	Method string
-	// Bind is the address and port of the responder, and Host the name of the machine in its answers; "" for the name that
-	// is asked for.
+	// Bind is the address and port of the responder. Host is the name of this machine in its answers; "" for the name
+	// in the question.
 	Bind, Host string
-	// Server is the address and port of a name server that takes updates, and Zone the zone of the records there; "" for the
-	// one that the server names.
+	// Server is the address and port of a name server that accepts updates. Zone is the zone that holds the records;
+	// "" for the one that the server reports.
 	Server, Zone string
 	// KeyName, KeyAlgorithm and KeyFile are the TSIG key of the updates.
 	KeyName, KeyAlgorithm, KeyFile string
-	// PresentURL and CleanUpURL are those of a webhook, and HeaderFile a file with a field for its requests, or "".
+	// PresentURL and CleanUpURL are the URLs of a webhook. HeaderFile is a file with a header field for its requests,
+	// or "".
 	PresentURL, CleanUpURL, HeaderFile string
 }
 
@@ -183,12 +186,12 @@ type Site struct {
 	// RedirectAliases reports whether requests for an alias are redirected to Host instead of being served. Host is then
 	// not a wildcard.
 	RedirectAliases bool
-	// Upstreams are those that requests are forwarded to that no route takes; none if those get 404. There is at least one
-	// without routes.
+	// Upstreams get the requests that no route takes. If there are none, those requests get 404. A site without
+	// routes has at least one.
 	Upstreams Upstreams
 	// ClientCerts says which certificates clients may or must have; nil if they are not asked for one.
 	ClientCerts *ClientCerts
-	// Settings apply to what no route takes.
+	// Settings apply to requests that no route takes.
 	Settings
 	// Routes are the routes of the site, in the order of the file, which has no meaning (S-14.2).
 	Routes []Route
@@ -205,9 +208,9 @@ type Route struct {
 	Methods []string
 	// Exactly one of Upstreams, Redirect and Respond is set.
 
-	// Upstreams are those that requests are forwarded to; those of the site where the route has no action of its own.
+	// Upstreams get the route's requests. A route without an action of its own has the upstreams of its site.
 	Upstreams Upstreams
-	// StripPrefix reports whether Path is cut off what is forwarded.
+	// StripPrefix reports whether Path is removed from the beginning of the forwarded path.
 	StripPrefix bool
 	// Redirect is the target of a redirect, with its placeholders.
 	Redirect string
@@ -233,7 +236,7 @@ type Settings struct {
 	UpstreamProtocol string
 	// UpstreamTLS applies to an https upstream.
 	UpstreamTLS UpstreamTLS
-	// UpstreamProxy is the version of the PROXY protocol in which the upstream is told who the client is (S-15.4).
+	// UpstreamProxy is the version of the PROXY protocol that tells the upstream the client's address (S-15.4).
 	UpstreamProxy ProxyVersion
 	// ConnectTimeout bounds connecting to the upstream, its TLS handshake included (S-6.9).
 	ConnectTimeout time.Duration
@@ -241,9 +244,9 @@ type Settings struct {
 	RequestTimeout time.Duration
 	// MaxConnections bounds the connections to the upstream, and is its share of all; 0 for no bound (S-12.6).
 	MaxConnections int
-	// Balance says how a request gets one of several upstreams: one of the Balance constants.
+	// Balance says how one of several upstreams is chosen for a request: one of the Balance constants.
 	Balance string
-	// Health says how upstreams are checked, and Retry when a request goes to another one (S-18.2, S-18.3).
+	// Health says how upstreams are checked, and Retry when a request is tried at another upstream (S-18.2, S-18.3).
 	Health Health
 	Retry  Retry
 	Limits
@@ -252,7 +255,7 @@ type Settings struct {
 	// RequestHeaders and ResponseHeaders are the rules for the fields of requests to the upstream, and of responses to
 	// clients (S-19.2).
 	RequestHeaders, ResponseHeaders *headers.Rules
-	// Access says whom the place lets in (S-16); nil if nothing is said anywhere.
+	// Access says which clients are let in (S-16); nil if `[access]` is set nowhere.
 	Access *Access
 }
 

@@ -39,7 +39,7 @@ func (c *Config) Drift(other *Config) []Drift {
 	return d
 }
 
-// OrUnset renders a number that is 0 if its key is not set.
+// OrUnset renders a number, or "" for 0, which means that the key is not set.
 func OrUnset(number int) string {
 	if number == 0 {
 		return ""
@@ -127,7 +127,7 @@ func (d *driftList) certificates(key string, running, file []CertificateFiles) {
 	d.compare(ChildKey(key, "certificates"), pairList(running[1:]), pairList(file[1:]))
 }
 
-// pairList writes pairs of files as text.
+// pairList renders pairs of files as text.
 func pairList(pairs []CertificateFiles) string {
 	texts := make([]string, len(pairs))
 	for i, pair := range pairs {

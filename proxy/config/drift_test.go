@@ -21,7 +21,7 @@ func TestDriftNamesEachStaticKeyThatDiffersAndNoDynamicOne(t *testing.T) {
 		return cfg
 	}
 	running := load(t)
-	// dnsDrift is what is no longer there when DNS-01 changes to another method.
+	// dnsDrift is the drift of the keys that go when DNS-01 changes to another method.
 	dnsDrift := func(method string) []Drift {
 		return []Drift{{"listeners[0].tls.acme_dns", "rfc2136", method}, {"listeners[0].tls.acme_dns_server", "127.0.0.1:5354", ""},
 			{"listeners[0].tls.acme_dns_zone", "example", ""}, {"listeners[0].tls.acme_dns_key_name", "key", ""},
@@ -109,7 +109,7 @@ func TestDriftNamesEachStaticKeyThatDiffersAndNoDynamicOne(t *testing.T) {
 			}
 		})
 	}
-	// The reference says of every key whether it is static; each static key must appear above.
+	// Each key that is static according to the reference must appear above.
 	for _, table := range Reference() {
 		if table.Path == "acme" {
 			continue // TestWhatTheFileSaysAboutACMEHoldsForItsListeners
@@ -126,7 +126,7 @@ func TestDriftNamesEachStaticKeyThatDiffersAndNoDynamicOne(t *testing.T) {
 	}
 }
 
-// at makes listeners of these addresses, which differ in their ports.
+// at makes listeners with these addresses and different ports.
 func at(addresses ...string) []Listener {
 	listeners := make([]Listener, len(addresses))
 	for i, address := range addresses {

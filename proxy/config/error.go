@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// KeyError is one error in a configuration: the key that holds it, where that is, and what is wrong with its value and
-// what would be right, in one sentence without a final stop (S-1.8).
+// KeyError is one error in a configuration: the key at fault, where it is, and in one sentence without a final period
+// what is wrong with its value and what would be right (S-1.8).
 type KeyError struct {
 	// Key is the dotted path with indices, as in `listeners[1].sites[0].upstream`; "" where no key is at fault.
 	Key string
 	// Problem says what is wrong with the value and what would be right.
 	Problem string
-	// Line is the line of the key in the file, counted from 1; for a key that is missing, that of the table which lacks
-	// it. It is 0 where there is none.
+	// Line is the line of the key in the file, counted from 1. For a missing key it is the line of the table that
+	// should have it; 0 if there is none.
 	Line int
 	// Host is the host of the site to which the key belongs; "" for none.
 	Host string
@@ -38,8 +38,8 @@ func (e KeyError) place() string {
 	return fmt.Sprintf(" (line %d, %s)", e.Line, e.Host)
 }
 
-// Errors is everything that is wrong with one configuration, in the order of the file: validation collects all errors
-// before it reports them (S-1.2). It is never empty when it is returned as an error.
+// Errors holds everything that is wrong with one configuration, in the order of the file (S-1.2). It is never empty
+// when it is returned as an error.
 type Errors []KeyError
 
 // Error renders all the errors on one line, separated by semicolons.

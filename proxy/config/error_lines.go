@@ -2,7 +2,7 @@ package config
 
 import "errors"
 
-// ErrorLines returns the single errors that err holds, each on one line.
+// ErrorLines returns the errors that err consists of, each on one line.
 func ErrorLines(err error) []string {
 	// Joined errors come first: errors.As would find the configuration errors of one part and lose the others.
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {

@@ -15,9 +15,9 @@ type Expect struct {
 	// From is the address of the client; the zero Addr if it does not matter.
 	From netip.Addr
 
-	// These are the expectations; nil, 0 or the zero Addr for none. At least one is set.
+	// The expectations; nil, 0 or the zero Addr for those not set. At least one is set.
 
-	// Route is the path of the route that must take the request; "" for none of the file.
+	// Route is the path of the route that must take the request; "" if no route of the file may take it.
 	Route *string
 	// Upstream is the `host:port` to which it must be forwarded.
 	Upstream *string

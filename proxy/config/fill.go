@@ -25,11 +25,11 @@ type filler struct {
 	problems *configProblems
 	// places lists for every key name the tables in which it exists, for suggestions.
 	places map[string][]string
-	// keys finds the fields of the raw structs that were filled, by their keys. A file has thousands of the same type.
+	// keys caches the results of keysOf: a file may have thousands of tables of the same type.
 	keys map[reflect.Type]map[string][]int
 }
 
-// keysOf returns the indexes of the fields of a raw struct by their keys.
+// keysOf maps the keys of a raw struct to the indexes of its fields.
 func (f *filler) keysOf(table reflect.Type) map[string][]int {
 	keys, known := f.keys[table]
 	if !known {
@@ -182,7 +182,7 @@ func (f *filler) fillScalar(target reflect.Value, value any, key string) {
 	f.problems.addFault(key, "is %s; %s", describe(value), need)
 }
 
-// forSeveral says where several values belong, if there is another key for them.
+// forSeveral says which other key takes several values; "" if there is none.
 func forSeveral(key string) string {
 	switch {
 	case strings.HasSuffix(key, ".upstream"):

@@ -26,7 +26,7 @@ func parseText(dir, text string) (*Config, error) {
 }
 
 // configErrorLines returns the lines of an Errors without the places of the keys, so that examples may be edits of a
-// common text. The test's directory is written as DIR. For nil it returns none.
+// common text. It writes DIR for the test's directory. For nil it returns none.
 func configErrorLines(t *testing.T, dir string, err error) []string {
 	t.Helper()
 	if errs, ok := errors.AsType[Errors](err); ok {

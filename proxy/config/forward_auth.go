@@ -27,7 +27,7 @@ type ForwardAuth struct {
 // maxForwardAuthHeaders bounds the fields that are taken from an answer.
 const maxForwardAuthHeaders = 32
 
-// setCookie is the one field that is taken from an answer for the client, not for the upstream.
+// setCookie is the only field of the service's answer that goes to the client instead of the upstream.
 const setCookie = "Set-Cookie"
 
 // forwardAuth resolves `forward_auth`; nil for none.
@@ -65,13 +65,13 @@ func (v *validator) forwardAuth(key string, value *string) *ForwardAuth {
 	}
 	return &ForwardAuth{URL: *value, Authority: authority, Target: target, Service: Route{
 		Path: target, Exact: true, Methods: []string{http.MethodGet}, Upstreams: OneUpstream(v.upstream(key, &address)),
-		// The service's own clock ends the call at ForwardAuthTimeout. These are there if that fails.
+		// The call has a timer of its own, ForwardAuthTimeout. These timeouts are a second line of defense.
 		Settings: Settings{UpstreamScheme: scheme, ConnectTimeout: ForwardAuthTimeout, RequestTimeout: ForwardAuthTimeout + time.Second},
 	}}
 }
 
-// forwardAuthHeaders resolves `forward_auth_headers`. It returns the names of the fields for the upstream, and whether cookies of
-// the service are passed to the client.
+// forwardAuthHeaders resolves `forward_auth_headers`. It returns the names of the fields for the upstream, and
+// reports whether the client gets the service's cookies.
 func (v *validator) forwardAuthHeaders(in inherited, names []string) (forUpstream []string, cookies bool) {
 	key := in.key("access.forward_auth_headers")
 	if len(names) > maxForwardAuthHeaders {

@@ -9,8 +9,8 @@ import (
 	"reverse-proxy/proxy/routing"
 )
 
-// FuzzRedirect looks for a target that is accepted and then makes a Location which is no URL, or leads to a host that is
-// neither written in the target nor that of the request.
+// FuzzRedirect looks for a target that is accepted and yields a Location that is not a URL, or that leads to a host
+// that is neither in the target nor that of the request.
 func FuzzRedirect(f *testing.F) {
 	for _, target := range []string{"/new{path}{query}", "https://example.com:8443/a%20b{query}#top", "https://{host}{path}", "http://[2001:db8::1]:80", "//evil.example", "/{path}",
 		"https://{host}.example/", "https://example.com:0/", "https://a@b/", "/100%{query}", "https://example.com{query}", "/\\evil.example", "https://1.2.3.4.5/", "https://[::1%25eth0]/"} {
@@ -34,7 +34,7 @@ func FuzzRedirect(f *testing.F) {
 			t.Errorf("%q: got the Location %q, which is no URL: %v", target, text, err)
 		}
 		if err != nil {
-			return // what the client sent is no URL either
+			return // the client's request was not a URL either
 		}
 		if strings.HasPrefix(target, "/") {
 			if made.Scheme != "" || made.Host != "" || len(text) > 1 && (text[1] == '/' || text[1] == '\\') {
@@ -54,7 +54,7 @@ func FuzzRedirect(f *testing.F) {
 	})
 }
 
-// FuzzRoutePath looks for a path that is neither valid nor gets a suggestion that is.
+// FuzzRoutePath looks for a path that is refused and gets a suggestion that is not valid either.
 func FuzzRoutePath(f *testing.F) {
 	for _, path := range []string{"/api", "api/", "/a?b#c", "/%61%2f..%5cb", "//", `\\a`, "/a;b/../c;d", "/\xff", "", "/%", "/ä/.."} {
 		f.Add(path, false)

@@ -13,8 +13,8 @@ import (
 	"reverse-proxy/proxy/routing"
 )
 
-// FuzzParseConfig looks for bytes that crash the parsing or validation of a file, that yield an error of more than one
-// line (which could forge a line of the log), or that yield a configuration outside its own bounds.
+// FuzzParseConfig looks for bytes that crash the parser or the validation, that yield an error of several lines
+// (which could forge a line of the log), or that yield a configuration outside its own bounds.
 func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte(configtest.Minimal))
 	f.Add([]byte(configtest.Minimal + configtest.SecondListener))

@@ -11,7 +11,7 @@ import (
 	"reverse-proxy/proxy/headers"
 )
 
-// leveled lists rules with the level at which each was written.
+// leveled lists rules, each with the level at which it was set.
 func leveled(rules *headers.Rules) []string {
 	var lines []string
 	for rule := range rules.All() {
@@ -120,7 +120,7 @@ func TestPlacesWithTheSameRulesShareThem(t *testing.T) {
 	}
 }
 
-// What the places have each is allowed, and what a route gets of all together is not.
+// The rules of each place are within the bound, and those that a route inherits from all places together are not.
 func TestTooManyMergedRulesAreAnErrorOfTheMostSpecificTable(t *testing.T) {
 	var names [2][]string
 	for i := range 2 * (headers.MaxRules - 20) {

@@ -18,18 +18,18 @@ const (
 
 // Health says how the upstreams of a site or a route are checked.
 type Health struct {
-	// Path is what a check asks for; "" for no checks.
+	// Path is the path that a check requests; "" for no checks.
 	Path string
 	// Interval is the time between two checks, and Timeout bounds each.
 	Interval, Timeout time.Duration
-	// Rise and Fall are how many checks in a row have to succeed or to fail to put an upstream back in service or to take it
-	// out.
+	// Rise is the number of checks in a row that must succeed to put an upstream back in service, and Fall the number
+	// that must fail to take it out.
 	Rise, Fall int
 	// ExpectStatus is the status of a good answer.
 	ExpectStatus int
 }
 
-// String describes the checks on one line; two that differ have different texts. It is "" without checks.
+// String describes the checks on one line, "" if there are none. Different settings have different texts.
 func (h Health) String() string {
 	if h.Path == "" {
 		return ""
@@ -42,7 +42,7 @@ func (h Health) String() string {
 type Retry struct {
 	// Attempts is how many upstreams one request may try.
 	Attempts int
-	// BudgetPercent is how many of a hundred requests of the site may be sent to another upstream.
+	// BudgetPercent is the percentage of the site's requests that may be sent to another upstream.
 	BudgetPercent int
 }
 

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// nameBytes are the bytes of hosts, in either case, and of wildcards.
+// nameBytes are the bytes that hosts and wildcards consist of. Hosts may be in either case.
 const nameBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._*"
 
-// HostsIn returns the hosts and aliases of all sites in the configuration file at path, sorted, each once. It checks nothing
-// else, so that shells can complete hosts while a file is being edited. It skips what has other bytes than hosts: bash
-// expands the words that it completes, and would run what a host in `$()` says.
+// HostsIn returns the hosts and aliases of all sites in the configuration file at path, sorted, each once. It checks
+// nothing else, so that shells can complete hosts while a file is being edited. It omits a host with any byte that is
+// not in nameBytes: bash expands the words that it completes, and would run the command in a `$()`.
 func HostsIn(path string) ([]string, error) {
 	contents, err := ReadStableFile(path, MaxBytes, nil)
 	if err != nil {

@@ -10,7 +10,7 @@ type Level int
 
 // The levels, from the most general to the most specific.
 const (
-	// LevelDefault is that of a setting that was set nowhere.
+	// LevelDefault is the level of a setting that is set nowhere.
 	LevelDefault Level = iota
 	// LevelFile is the top of the file.
 	LevelFile
@@ -32,14 +32,14 @@ type inherited struct {
 	origins map[string]origin
 }
 
-// origin says where a setting was set. For a table it is the most specific place that sets any key of it.
+// origin says where a setting was set. For a table it is the most specific place that sets one of its keys.
 type origin struct {
 	level Level
 	// key is the key of the setting there.
 	key string
 }
 
-// inherit returns the settings of a place under this one: those that it sets itself, and otherwise those of this place
+// inherit returns the settings of a place below this one: its own, and those of this place for what it does not set
 // (S-2.33).
 func (in inherited) inherit(level Level, at string, own rawSettings) inherited {
 	place := inherited{rawSettings: own, at: at, origins: make(map[string]origin, len(in.origins))}
@@ -52,8 +52,8 @@ func (in inherited) inherit(level Level, at string, own rawSettings) inherited {
 // level returns where the key or table with the path was set.
 func (in inherited) level(path string) Level { return in.origins[path].level }
 
-// key returns the key in the file of the setting with the path, which errors about its value name: where it was set, or
-// where it would be at this place.
+// key returns the key of a setting as errors about its value name it: the key where it was set, or the key that it
+// would have at this place.
 func (in inherited) key(path string) string {
 	if from, ok := in.origins[path]; ok {
 		return from.key
@@ -61,7 +61,7 @@ func (in inherited) key(path string) string {
 	return below(in.at, path)
 }
 
-// below returns the key with the path below the one at ("" for the file's top).
+// below joins the key of a place ("" for the file's top) and a path.
 func below(at, path string) string {
 	if at == "" {
 		return path
@@ -69,9 +69,9 @@ func below(at, path string) string {
 	return at + "." + path
 }
 
-// fillFromParent is the one rule of inheritance: what own lacks, it takes from parent, which has the same type. Tables and
-// maps are merged key by key; an array is one value. fillFromParent calls set with the path of each key and table that own
-// had before, and reports whether there was any.
+// fillFromParent implements inheritance: what own lacks, it takes from parent, which has the same type. Tables and
+// maps are merged key by key; an array is one value. It calls set with the path of each key and table that own itself
+// has, and reports whether there was any.
 func fillFromParent(own, parent reflect.Value, path string, set func(path string)) bool {
 	has := false
 	switch {

@@ -11,7 +11,7 @@ import (
 	"reverse-proxy/proxy/config/configtest"
 )
 
-// inheritTable is a raw table of settings with every kind of field that the rule of inheritance knows.
+// inheritTable is a raw table of settings with every kind of field that inheritance supports.
 type inheritTable struct {
 	Number *int64            `toml:"number"`
 	Names  []string          `toml:"names"`
@@ -25,7 +25,7 @@ type inheritSettings struct {
 	Bucket *inheritTable `toml:"bucket"`
 }
 
-// inheritedBy applies the rule to own, and returns the result with the paths of what own has.
+// inheritedBy lets own inherit, and returns the result and the paths of what own sets itself.
 func inheritedBy(own, parent inheritSettings) (inheritSettings, []string) {
 	var set []string
 	fillFromParent(reflect.ValueOf(&own).Elem(), reflect.ValueOf(parent), "", func(path string) { set = append(set, path) })

@@ -9,8 +9,8 @@ import (
 	"reverse-proxy/proxy/access"
 )
 
-// Thousands of routes may inherit a key. A file that cannot be used is read for the first of them only, so that one which is
-// repaired meanwhile does not count for some of them.
+// Thousands of routes may inherit a key. A bad file is read only for the first of them, so that a file that is
+// repaired meanwhile is not used for some routes and refused for others.
 func TestAnInheritedFileThatCannotBeUsedIsReadOnce(t *testing.T) {
 	const users = "alice:$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy\n"
 	for _, test := range []struct {

@@ -9,16 +9,19 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// Limits are the limits of a site or a route (S-17.1). The level of each is that of the site or the route that sets it, and
-// LevelDefault if neither does. Requests share a bucket, or a bound, with all others for which the same site or route sets it.
+// Limits are the limits of a site or a route (S-17.1). The From fields say whether the site or the route set each
+// limit; LevelDefault if neither did. All requests whose limit was set by the same site or route share its bucket or
+// bound.
 type Limits struct {
-	// Rate is that of each client's bucket if RateFrom is a site or route; otherwise the bucket is the file's.
+	// Rate is the rate of each client's bucket if RateFrom is a site or route; otherwise clients use the file's
+	// buckets.
 	Rate     limit.Rate
 	RateFrom Level
 	// Total is the number of requests per second of all clients together; 0 for no limit.
 	Total     float64
 	TotalFrom Level
-	// Concurrent is the largest number of requests at once, of all clients; 0 for no bound. Wait is how long further ones wait.
+	// Concurrent is the largest number of requests at once, of all clients together; 0 for no bound. Wait is how long
+	// further requests wait for a free place.
 	Concurrent     int
 	ConcurrentFrom Level
 	Wait           time.Duration
@@ -34,8 +37,8 @@ type Limits struct {
 // KeyText is a key with its value, as the file has them.
 type KeyText struct{ Key, Value string }
 
-// Texts lists the keys of the limits in the order of the documentation. The values of those that are not set at the level
-// are "".
+// Texts lists the keys of the limits in the order of the documentation. A key that is not set at the level has the
+// value "".
 func (l Limits) Texts(at Level) []KeyText {
 	text := func(from Level, value string) string {
 		if from != at {
@@ -57,7 +60,7 @@ func (l Limits) Texts(at Level) []KeyText {
 // decimal writes a number without an exponent.
 func decimal(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 
-// appendTexts appends the keys that have a value to the description of a route.
+// appendTexts appends the keys that have a value, for the description of a route.
 func appendTexts(out *strings.Builder, texts []KeyText) {
 	for _, key := range texts {
 		if key.Value != "" {

@@ -25,8 +25,8 @@ func (l Listener) Addresses() []string {
 	return addresses
 }
 
-// Addrs are the addresses to bind, IPv4-mapped ones unmapped, each once. It leaves out what is not an address, which
-// validation refuses.
+// Addrs are the addresses to bind, each once, with IPv4-mapped addresses as IPv4. It omits what is not an address,
+// which validation refuses.
 func (l Listener) Addrs() []netip.Addr {
 	addrs := make([]netip.Addr, 0, len(l.BindAddrs))
 	for _, text := range l.BindAddrs {
@@ -37,11 +37,11 @@ func (l Listener) Addrs() []netip.Addr {
 	return addrs
 }
 
-// MatchListeners returns for each running listener the index of its match in the file: the one that has one of its
-// addresses with its https_port, else the first that is left over, in order, so that a changed port is one changed key
-// and not one removed and one added listener. It is -1 for a listener that the file no longer has. At a reload, the
-// sites of a running listener come from its match. Two running listeners whose addresses the file joins in one have the
-// same match.
+// MatchListeners returns, for each running listener, the index of its match in the file, from which a reload takes
+// its sites; -1 if the file no longer has the listener. A match has the same https_port and one of the same
+// addresses. The listeners left over are paired in order, so that a changed port is reported as one changed key and
+// not as one listener removed and another added. If the file joins the addresses of two running listeners in one,
+// both have the same match.
 func MatchListeners(running, file []Listener) []int {
 	byAddress := make(map[string]int)
 	for j, listener := range file {

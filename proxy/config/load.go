@@ -5,9 +5,8 @@ import (
 	"encoding/hex"
 )
 
-// Load reads, parses and validates the configuration file at path. It is the only way to a Config, at startup, at a
-// reload and for `--validate` (S-1.2, S-3.2). allowWildcardBind is the command-line flag, which is OR-ed with the
-// file's key every time (S-1.3).
+// Load reads, parses and validates the configuration file at path. The start, a reload and `--validate` all get their
+// Config here (S-1.2, S-3.2). allowWildcardBind is the command-line flag, which is OR-ed with the file's key (S-1.3).
 //
 // The error is an Errors that holds everything that is wrong, in the order of the file. An error of the file itself
 // (unreadable, too long, not TOML) is a single KeyError without a key, whose text begins with the path. Load opens

@@ -10,8 +10,8 @@ import (
 // siteHosts are the hosts of the sites of a configuration, by listener.
 type siteHosts [][]string
 
-// Located returns err with the lines and hosts of the errors of this configuration in it (S-1.8): Errors, a KeyError, or
-// several of them joined. Other errors, and those that already have a line, it leaves as they are.
+// Located returns err with a line and a host added to each configuration error in it (S-1.8): err is an Errors, a
+// KeyError, or several of them joined. Other errors, and those that already have a line, are returned unchanged.
 func (c *Config) Located(err error) error {
 	if err == nil || c == nil {
 		return err
@@ -69,8 +69,8 @@ func located(errs Errors, in places, hosts siteHosts) Errors {
 	return result
 }
 
-// of returns the host of the site to which the key belongs, or "" if there is none. A host that is not a
-// valid name is "" too: it could forge a line.
+// of returns the host of the site to which the key belongs, or "" if there is none. It also returns "" for a host
+// that is not a valid name, which could forge a line.
 func (h siteHosts) of(key string) string {
 	var listener, site int
 	if n, _ := fmt.Sscanf(key, "listeners[%d].sites[%d]", &listener, &site); n != 2 {

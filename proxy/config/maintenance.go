@@ -10,7 +10,7 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// Maintenance is what clients get while a site is in maintenance. It never changes.
+// Maintenance says what clients get while a site is in maintenance. It never changes.
 type Maintenance struct {
 	// File is the path of the file that Body comes from; "" for none. FileFrom says where it was set.
 	File     string
@@ -37,7 +37,8 @@ func (m Maintenance) Admits(client netip.Addr) bool {
 	return slices.ContainsFunc(m.Allow, func(prefix netip.Prefix) bool { return prefix.Contains(client) })
 }
 
-// Texts lists the keys. The values of those that are not set at the level are "". That of the file changes with its contents.
+// Texts lists the keys. A key that is not set at the level has the value "". The value for the file changes with its
+// contents.
 func (m Maintenance) Texts(at Level) []KeyText {
 	texts := []KeyText{{Key: "maintenance_file"}, {Key: "maintenance_allow"}}
 	if file := m.FileAt(at); file != "" {
@@ -53,7 +54,7 @@ func (m Maintenance) Texts(at Level) []KeyText {
 	return texts
 }
 
-// maxAllowed is the number of prefixes in `maintenance_allow`, which are searched one by one.
+// maxAllowed bounds the prefixes in `maintenance_allow`, which are searched one by one.
 const maxAllowed = 1000
 
 // maintenance resolves `maintenance_file` and `maintenance_allow`.
@@ -69,7 +70,7 @@ func (v *validator) maintenance(in inherited) Maintenance {
 	return m
 }
 
-// typeOfFile returns the type of a file that clients get, by its name.
+// typeOfFile returns the Content-Type of a file sent to clients, from its name.
 func typeOfFile(path string) string {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".json":
@@ -80,8 +81,8 @@ func typeOfFile(path string) string {
 	return "text/html; charset=utf-8"
 }
 
-// prefixes resolves a list of at most that many networks: each a prefix or a single address. Places that inherit the list share
-// the result.
+// prefixes resolves a list of at most `most` networks, each a prefix or a single address. Places that inherit the
+// list share the result.
 func (v *validator) prefixes(key string, values []string, most int) []netip.Prefix {
 	if len(values) == 0 {
 		return nil

@@ -9,12 +9,12 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// parseConfig turns the text of a configuration into its raw form. Unknown keys and values of the wrong type are
-// collected in the problems, and parsing continues. The error is for text that is not TOML, with line and column; parsing
-// then stops.
+// parseConfig parses the text of a configuration into its raw form. It collects unknown keys and values of the wrong
+// type in the problems and goes on. It stops only at text that is not TOML, with an error that has the line and
+// column.
 //
-// The text is decoded into a generic tree, and fillStruct fills the structs from the tree. The toml package could do
-// both, but it matches keys without regard to case, stops at the first wrong type, and names keys without indices.
+// The text is decoded into a generic tree, from which fillConfig fills the structs. The toml package could do both,
+// but it matches keys without regard to case, stops at the first wrong type, and names keys without indices.
 func parseConfig(data []byte) (*rawConfig, *configProblems, error) {
 	tree, err := DecodeTOML(data)
 	if err != nil {

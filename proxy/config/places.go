@@ -24,8 +24,8 @@ func (p places) of(key string) (place, bool) {
 	return place{}, false
 }
 
-// findPlaces finds the places of all keys in text, which the TOML parser has accepted. In other text it finds some of
-// them, or wrong ones. The parser itself knows no lines of keys.
+// findPlaces finds the places of all keys in text, because the TOML parser does not report the lines of keys. The
+// text must be one that the parser has accepted; in other text some places are missing or wrong.
 func findPlaces(text []byte) places {
 	s := placeScanner{text: text, line: 1, found: places{}, implied: places{}, lengths: map[string]int{}}
 	s.statements()
@@ -37,7 +37,8 @@ func findPlaces(text []byte) places {
 	return s.found
 }
 
-// LineOf returns the line of a key in the text of a configuration, or 0 if it has neither the key nor a table above it.
+// LineOf returns the line of a key in the text of a configuration, or that of the nearest table above it; 0 if it has
+// neither.
 func LineOf(text []byte, key string) int {
 	at, _ := findPlaces(text).of(key)
 	return at.line
@@ -49,7 +50,7 @@ type placeScanner struct {
 	// pos is the offset of the next byte, and line its line.
 	pos, line int
 	found     places
-	// implied are the places of tables that have no header or key of their own before a table under them.
+	// implied are the places of tables that so far are named only in the header or key of a table below them.
 	implied places
 	// lengths are the numbers of elements so far in the arrays of tables.
 	lengths map[string]int
@@ -213,7 +214,7 @@ func (s *placeScanner) take(c byte) bool {
 	return true
 }
 
-// note records the place of a key, unless it has one.
+// note records the place of a key if it has none yet.
 func note(in places, key string, at place) {
 	if _, seen := in[key]; !seen {
 		in[key] = at

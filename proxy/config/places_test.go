@@ -105,7 +105,7 @@ func checkPlaces(t *testing.T, text string) {
 	}
 }
 
-// generatedFile writes random TOML, and knows the lines of the keys in it.
+// generatedFile writes random TOML and records the lines of its keys.
 type generatedFile struct {
 	random *rand.Rand
 	text   strings.Builder
@@ -117,14 +117,14 @@ func (g *generatedFile) line() int { return 1 + strings.Count(g.text.String(), "
 
 func (g *generatedFile) pick(texts ...string) string { return texts[g.random.IntN(len(texts))] }
 
-// name returns a new name, and how the file spells it.
+// name returns a new name, and its spelling in the file.
 func (g *generatedFile) name() (name, spelled string) {
 	g.names++
 	name = fmt.Sprintf("k%d", g.names)
 	return name, g.pick(name, `"`+name+`"`, "'"+name+"'", `"\u006b`+name[1:]+`"`)
 }
 
-// filler writes what may be between two statements.
+// filler writes something that may occur between two statements.
 func (g *generatedFile) filler() {
 	g.text.WriteString(g.pick("", "", "\n", "  # [x] a = \"\n", "\t\r\n# '''\n"))
 }
@@ -134,7 +134,7 @@ func (g *generatedFile) scalar() {
 	g.text.WriteString(g.pick("1", "-1.5e3", "true", "1979-05-27 07:32:00", "07:32:00", `"x = [ # \" '"`, `'a\'`, "\"\"\"\na = 1\n[t]\n\\\"\"\"\\\n \"\"\"\"\"", "'''\n[[x]]\n''a''''"))
 }
 
-// value writes the value of the key. inline forbids the ends of lines, which inline tables cannot have.
+// value writes the value of the key. If inline is set, it writes no line ends, which inline tables cannot have.
 func (g *generatedFile) value(key string, depth int, inline bool) {
 	space := func() {
 		if inline {
@@ -198,7 +198,7 @@ func (g *generatedFile) body(table string) {
 	}
 }
 
-// tables writes tables and arrays of tables below the one at path, whose header is spelled so.
+// tables writes tables and arrays of tables below the one at path. spelled is the spelling of path in headers.
 func (g *generatedFile) tables(path, header string, depth int) {
 	for range g.random.IntN(3) {
 		name, spelled := g.name()

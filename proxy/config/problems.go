@@ -11,11 +11,11 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// MaxErrors bounds how many errors one file yields. A file with more is not a configuration, and its errors go into the
-// log and to the admin socket.
+// MaxErrors bounds the errors reported for one file. A file with more is not a configuration, and its errors would
+// flood the log and the admin socket.
 const MaxErrors = 1000
 
-// maxQuoted is the number of bytes of a value that an error repeats.
+// maxQuoted is the number of bytes of a value that an error quotes.
 const maxQuoted = 128
 
 // configProblems collects what is wrong with one configuration while it is parsed and validated.
@@ -31,19 +31,19 @@ func newConfigProblems(places places) *configProblems {
 	return &configProblems{known: map[KeyError]bool{}, faulty: map[string]bool{}, places: places}
 }
 
-// addFault adds a problem that makes the value of key unusable, so that later problems with it, or with keys under it,
-// would only be consequences: add omits those.
+// addFault adds a problem that makes the value of key unusable. After it, add ignores problems with the key and the
+// keys below it, which would only be consequences.
 func (p *configProblems) addFault(key, format string, args ...any) {
 	p.add(key, format, args...)
 	p.faulty[key] = true
 }
 
-// failed reports whether the value of key has turned out to be unusable. Thousands of routes may inherit a key: what it
-// names need not be read again for each of them.
+// failed reports whether the value of key is unusable. A caller then need not read a file that it names again for
+// each of the thousands of routes that may inherit the key.
 func (p *configProblems) failed(key string) bool { return p.faulty[key] }
 
-// add adds a problem with the key: what is wrong, then what would be right. One that is already there is not added
-// again: an inherited value is checked wherever it applies.
+// add adds a problem with the key: what is wrong, then what would be right. It adds a problem only once, because an
+// inherited value is checked wherever it applies.
 func (p *configProblems) add(key, format string, args ...any) {
 	for prefix := key; prefix != ""; prefix = parentKey(prefix) {
 		if p.faulty[prefix] {
@@ -72,8 +72,8 @@ func (p *configProblems) sorted() Errors {
 	return errs
 }
 
-// position returns the offset of the key in the file, or of the nearest table above it that is there, or one after
-// everything.
+// position returns the offset of the key in the file, or of the nearest table above it that the file has. Without
+// either it returns an offset after everything.
 func (p *configProblems) position(key string) int {
 	if at, ok := p.places.of(key); ok {
 		return at.offset
@@ -81,8 +81,8 @@ func (p *configProblems) position(key string) int {
 	return math.MaxInt
 }
 
-// parentKey returns the key without its last part or index: `a[1].b` has the parent `a[1]`, which has `a`, which has
-// "".
+// parentKey returns the key without its last name or index: the parent of `a[1].b` is `a[1]`, that of `a[1]` is `a`,
+// and that of `a` is "".
 func parentKey(key string) string {
 	return key[:max(strings.LastIndexAny(key, ".["), 0)]
 }

@@ -70,7 +70,7 @@ type rawACMEKeys struct {
 	rawDNS01
 }
 
-// rawDNS01 is the part of them about DNS-01.
+// rawDNS01 holds the keys of rawACMEKeys that are about DNS-01.
 type rawDNS01 struct {
 	DNS          *string `toml:"dns"`
 	Bind         *string `toml:"dns_bind"`
@@ -150,7 +150,8 @@ type rawCertificateFile struct {
 	KeyPath  *string `toml:"key_path"`
 }
 
-// rawSettings are the keys that inherit: a route that does not have one has its site's, and a site the file's (S-2.33).
+// rawSettings are the keys that inherit: a route takes from its site what it does not set, and a site from the file
+// (S-2.33).
 type rawSettings struct {
 	UpstreamScheme             *string    `toml:"upstream_scheme"`
 	UpstreamProxyProtocol      *string    `toml:"upstream_proxy_protocol"`
@@ -197,7 +198,7 @@ type rawUpstream struct {
 	Backup  *bool   `toml:"backup"`
 }
 
-// rawShared are those of them that have the same name at the top of the file.
+// rawShared are the settings whose keys have the same name at the top of the file.
 type rawShared struct {
 	MaintenanceFile  *string            `toml:"maintenance_file"`
 	MaintenanceAllow []string           `toml:"maintenance_allow"`

@@ -23,10 +23,10 @@ var errChangedWhileRead = errors.New("changed while being read, please retry")
 // ErrNoFile is the error for a file that does not exist.
 var ErrNoFile = errors.New("no such file; create it or correct the path")
 
-// ReadStableFile reads the regular file at path, of at most limit bytes, and refuses it if its size, modification time
-// or inode differ before and after the read: a half-written file must not be taken for the whole (S-2.30). It follows
-// symbolic links, never blocks on a named pipe, and opens only regular files. beforeSecondLook, if not nil, runs
-// between the read and the second check; tests use it to change the file. The errors do not name the path.
+// ReadStableFile reads the regular file at path, of at most limit bytes. It refuses a file whose size, modification
+// time or inode changed during the read, because a half-written file must not be taken for the whole (S-2.30). It
+// follows symbolic links and never blocks on a named pipe. beforeSecondLook, if not nil, runs between the read and
+// the second check; tests use it to change the file. The errors do not name the path.
 func ReadStableFile(path string, limit int64, beforeSecondLook func()) ([]byte, error) {
 	before, err := statRegular(path, limit)
 	if err != nil {
@@ -53,7 +53,7 @@ func ReadStableFile(path string, limit int64, beforeSecondLook func()) ([]byte, 
 	if beforeSecondLook != nil {
 		beforeSecondLook()
 	}
-	// By path and not by descriptor, because an editor that saves by renaming leaves the descriptor's file unchanged.
+	// By path rather than by descriptor, because an editor that saves by renaming leaves the descriptor's file unchanged.
 	after, err := os.Stat(path)
 	if err != nil || !sameVersion(before, after) || int64(len(data)) != after.Size() {
 		return nil, errChangedWhileRead
@@ -76,7 +76,7 @@ func statRegular(path string, limit int64) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// sameVersion reports whether a file had the same contents both times, as far as its metadata shows (S-2.30).
+// sameVersion reports whether a file had the same contents both times, judged by its metadata (S-2.30).
 func sameVersion(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }

@@ -157,7 +157,7 @@ func TestAFileThatStaysIsRead(t *testing.T) {
 	}
 }
 
-// TestLoadConfigRefusesAFileThatIsRewrittenAllTheTime has a writer that never stops; it ends at the first refusal.
+// TestLoadConfigRefusesAFileThatIsRewrittenAllTheTime runs a writer that does not stop before the first refusal.
 func TestLoadConfigRefusesAFileThatIsRewrittenAllTheTime(t *testing.T) {
 	text := []byte(configtest.Minimal + strings.Repeat("# padding\n", 80_000))
 	path := configtest.WriteFile(t, t.TempDir(), "config.toml", string(text))

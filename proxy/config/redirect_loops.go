@@ -18,9 +18,9 @@ const maxRedirects = 20
 // belowRoute is a segment that no route has, for a path below that of a route.
 const belowRoute = "any-page-below"
 
-// redirectsEnd refuses redirects that lead from one to the next without an end (S-14.6): to themselves, over other routes,
-// over an alias that is redirected to its host, or over another site. It follows each from the path of its route and from
-// one below.
+// redirectsEnd refuses redirects that form a loop (S-14.6): through themselves, other routes, an alias that is
+// redirected to its host, or another site. It follows each redirect from the path of its route and from a path below
+// it.
 func (v *validator) redirectsEnd(healthPath string, listeners []Listener) {
 	var follow *redirectFollower
 	for i, listener := range listeners {
@@ -42,7 +42,7 @@ func (v *validator) redirectsEnd(healthPath string, listeners []Listener) {
 	}
 }
 
-// overOthers names the other redirects of a loop, of which the first key is that of the error.
+// overOthers names the other redirects of a loop. The error is about the first one.
 func (v *validator) overOthers(loop []string) string {
 	var others []string
 	for _, key := range loop {
@@ -56,7 +56,7 @@ func (v *validator) overOthers(loop []string) string {
 	return ", over " + strings.Join(others, " and ")
 }
 
-// redirectFollower has for each listener what decides about requests.
+// redirectFollower knows where each listener redirects requests.
 type redirectFollower struct {
 	// healthPath is answered before any route is asked; "" for none.
 	healthPath string
@@ -75,7 +75,7 @@ type followedSite struct {
 	key string
 }
 
-// followedRoute is what a route does: its redirect, or nothing that leads on.
+// followedRoute is a route with its parsed redirect. A route with another action ends a chain of redirects.
 type followedRoute struct {
 	Route
 	key      string
@@ -110,8 +110,8 @@ type followedRequest struct {
 	method, host, path string
 }
 
-// endless returns the keys of the redirects over which a redirect leads on without an end, its own first, and the path where
-// that begins; nil if it ends.
+// endless reports whether requests for a route are redirected in a loop. If so, it returns a path at which the loop
+// begins, and the keys of the redirects in it, the route's own first; otherwise over is nil.
 func (f *redirectFollower) endless(listener int, host string, route Route) (path string, over []string) {
 	method := http.MethodGet
 	if len(route.Methods) > 0 {
@@ -129,8 +129,8 @@ func (f *redirectFollower) endless(listener int, host string, route Route) (path
 	return "", nil
 }
 
-// loop returns the keys of the redirects that a request leads to, if they come back to the first one, so that it never ends
-// or is given up. A redirect that only leads into such a loop is not at fault.
+// loop follows a request through redirects. If they come back to the first one, or clients give up on them, it
+// returns their keys; otherwise nil. A redirect that only leads into a loop of others is not at fault.
 func (f *redirectFollower) loop(begin followedRequest) []string {
 	var routes []string
 	seen := map[followedRequest]int{}
@@ -150,7 +150,7 @@ func (f *redirectFollower) loop(begin followedRequest) []string {
 	return fromFirst(routes, 1) // the path grows with each redirect
 }
 
-// fromFirst returns the routes if the first of them is among those from the index on.
+// fromFirst returns the routes if the first one occurs again at or after the index; otherwise nil.
 func fromFirst(routes []string, index int) []string {
 	if !slices.Contains(routes[index:], routes[0]) {
 		return nil
@@ -159,7 +159,7 @@ func fromFirst(routes []string, index int) []string {
 }
 
 // next returns the request that a client makes when it follows the redirect of this request, and the key of the route
-// or site that redirects. ok is false if nothing redirects, or if the target is on another server.
+// or site that redirects. ok is false if nothing redirects, or if the redirect leads to another server.
 func (f *redirectFollower) next(at followedRequest) (next followedRequest, key string, ok bool) {
 	if f.healthPath != "" && at.path == f.healthPath && (at.method == http.MethodGet || at.method == http.MethodHead) {
 		return next, "", false
@@ -188,7 +188,7 @@ func (f *redirectFollower) next(at followedRequest) (next followedRequest, key s
 	return next, route.key, ok
 }
 
-// leadsTo returns the request for the target of a redirect. ok is false if another server gets it.
+// leadsTo returns the request for the target of a redirect. ok is false if the target is on another server.
 func (f *redirectFollower) leadsTo(at followedRequest, target string) (next followedRequest, ok bool) {
 	if scheme, rest, isURL := strings.Cut(target, "://"); isURL && target[0] != '/' {
 		authority := rest
@@ -211,9 +211,9 @@ func (f *redirectFollower) leadsTo(at followedRequest, target string) (next foll
 	return at, true
 }
 
-// listenerOf returns the listener that gets requests for the scheme and the port. A URL without a port leads to the listener
-// with the usual one; if there is none, the port is probably mapped, as for a container, and leads back to the listener
-// that the redirect came from.
+// listenerOf returns the listener that gets requests for the scheme and the port. A URL without a port goes to the
+// listener on the scheme's usual port. If there is none, the port is probably mapped, as for a container, and the
+// request comes back to the listener that redirected it.
 func (f *redirectFollower) listenerOf(from int, scheme, port string) (listener int, ok bool) {
 	wanted := port
 	if port == "" {

@@ -34,7 +34,7 @@ type Key struct {
 	Need string
 	// Dynamic reports whether the key takes effect at a reload; all others need a restart (S-3.4).
 	Dynamic bool
-	// Promise is the number of the promise about the key, in docs/promises.md.
+	// Promise is the number, in docs/promises.md, of the promise about the key.
 	Promise string
 	// Text says what the key does and which values it may have, in Markdown like Table.About.
 	Text string
@@ -139,7 +139,7 @@ func fileReference() []Table {
 	}
 }
 
-// acmeReference describes the keys of ACME mode for all listeners. Each has the meaning of the listener's key of the same
+// acmeReference describes the keys of ACME mode for all listeners. Each means the same as the listener's key of that
 // name.
 func acmeReference() Table {
 	table := Table{Path: "acme", About: "What all listeners in mode `acme` have in common. A key `x` is the default of `acme_x` in `[listeners.tls]`. The keys of the store have no counterpart there."}
@@ -184,7 +184,7 @@ func storeReference() []Key {
 	}
 }
 
-// listenersReference describes the tables of listeners without those of their sites.
+// listenersReference describes the tables of listeners, without the tables of their sites.
 func listenersReference() []Table {
 	return []Table{
 		listenerReference(),

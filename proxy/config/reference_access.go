@@ -31,8 +31,8 @@ func accessReference() Table {
 		}}
 }
 
-// accessReferenceOf describes the same table within the table at path, that of a site or a route. what says which requests it
-// applies to, and need from where its keys are inherited.
+// accessReferenceOf describes the table `access` of a site or a route, which is at path. what says which requests it
+// applies to, and need says where its keys are inherited from.
 func accessReferenceOf(path, need, what string) Table {
 	table := accessReference()
 	for i := range table.Keys {

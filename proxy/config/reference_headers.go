@@ -31,8 +31,8 @@ func headerReference() []Table {
 	}
 }
 
-// headerReferenceOf describes the same tables within the table at path, that of a site or a route. what says which messages
-// they apply to.
+// headerReferenceOf describes the tables of header rules of a site or a route, which is at path. what says which
+// messages they apply to.
 func headerReferenceOf(path, what string) []Table {
 	tables := headerReference()
 	for i := range tables {

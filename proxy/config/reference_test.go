@@ -15,7 +15,8 @@ import (
 	"reverse-proxy/proxy/config/configtest"
 )
 
-// referenceText returns configtest.EveryKey, which has every key, with the line of one key replaced; "" removes the key.
+// referenceText returns configtest.EveryKey, which sets every key, with the line of one key replaced. "" removes the
+// line.
 func referenceText(t *testing.T, table Table, key Key, line string) string {
 	t.Helper()
 	here, all := "", configtest.EveryKey
@@ -36,8 +37,8 @@ func referenceText(t *testing.T, table Table, key Key, line string) string {
 	return ""
 }
 
-// forEachKey runs test for every key of the reference. load parses configtest.EveryKey with the given value of the key, or without
-// the key if the value is "".
+// forEachKey runs test for every key of the reference. load parses configtest.EveryKey with another value of the key;
+// "" leaves the key out.
 func forEachKey(t *testing.T, test func(t *testing.T, key Key, path string, load func(value string) (*Config, []string))) {
 	t.Helper()
 	dir := configtest.CertificateDir(t)
@@ -140,7 +141,7 @@ func TestAKeyThatIsLeftOutHasTheDefaultOfTheReference(t *testing.T) {
 			return
 		}
 		if len(lines) == 1 && strings.Contains(lines[0], "is not writable") && os.Geteuid() != 0 {
-			if !strings.Contains(lines[0], key.Default) { // the default is a directory that only root can make
+			if !strings.Contains(lines[0], key.Default) { // the default is a directory that only root can create
 				t.Errorf("got %q without the key, want the default %s in it", lines, key.Default)
 			}
 			return

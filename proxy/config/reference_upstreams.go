@@ -14,8 +14,8 @@ func upstreamsReference(of, about string) Table {
 		}}
 }
 
-// healthReference describes the `health` of a site or a route. need says where keys come from that are not set; "" for their
-// defaults.
+// healthReference describes the `health` of a site or a route. need says where a key that is not set comes from; ""
+// for its default.
 func healthReference(of, need string) Table {
 	orDefault := func(k Key, def string) Key {
 		k.Type, k.Dynamic, k.Promise = integerKey, true, "S-18.3"

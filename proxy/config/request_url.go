@@ -20,7 +20,7 @@ type RequestURL struct {
 	Target string
 }
 
-// ParseRequestURL parses the URL of a request. It returns what is wrong with it and what to write, or "".
+// ParseRequestURL parses the URL of a request. problem says what is wrong with it and what to write, or is "".
 func ParseRequestURL(text string) (url RequestURL, problem string) {
 	const example = `write one as in "https://example.com/path?query"`
 	scheme, rest, found := strings.Cut(text, "://")
@@ -56,7 +56,8 @@ func ParseRequestURL(text string) (url RequestURL, problem string) {
 	return url, ""
 }
 
-// Head returns the head of a request for the URL, as a client sends it over HTTP/1.1. fields are further lines.
+// Head returns the head of a request for the URL, as a client sends it over HTTP/1.1. fields are additional header
+// lines.
 func (u RequestURL) Head(method string, fields []string) []byte {
 	target := u.Target
 	if method == http.MethodConnect {

@@ -9,8 +9,8 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// String describes everything that the file says about the route, on one line. Two routes that differ have different
-// texts. The body of a fixed answer is shown by its length and the beginning of its hash.
+// String describes on one line everything that the file says about the route. Different routes have different texts.
+// The body of a fixed answer is represented by its length and the beginning of its hash.
 func (r Route) String() string {
 	var out strings.Builder
 	key := "path"

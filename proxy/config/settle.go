@@ -11,14 +11,14 @@ const (
 	SettleWithin = time.Second
 	// settlePause is the time between two tries.
 	settlePause = 20 * time.Millisecond
-	// settleQuiet is how old the last write must be. A program that writes a file in pieces pauses between them, and
-	// size, time and inode then do not show that the file is incomplete.
+	// settleQuiet is how long a file must have been left alone. A program that writes in pieces pauses between them,
+	// during which size, time and inode do not change although the file is incomplete.
 	settleQuiet = 50 * time.Millisecond
 )
 
-// readSettledFile reads the file at path like ReadStableFile, and retries for up to SettleWithin while the file is being
-// replaced: while it changes, has just been written, is missing or is empty. The error is that of the last try. It ends
-// early when stop is closed.
+// readSettledFile reads the file at path like ReadStableFile. While the file is being replaced, which means that it
+// changes, has just been written, is missing or is empty, it tries again for up to SettleWithin, or until stop is
+// closed. The error is that of the last try.
 func readSettledFile(path string, limit int64, stop <-chan struct{}) ([]byte, error) {
 	return untilSettled(stop, func() (data []byte, err error, settled bool) {
 		data, err = ReadStableFile(path, limit, nil)

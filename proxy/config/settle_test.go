@@ -13,7 +13,7 @@ func TestAFileThatIsBeingReplacedIsReadWhenItHasSettled(t *testing.T) {
 	denied := errors.New("permission denied")
 	for _, c := range []struct {
 		name string
-		// settlesAfter is how long the file is unsettled; negative for forever.
+		// settlesAfter is how long the file is unsettled; negative for ever.
 		settlesAfter time.Duration
 		err          error
 		want         string
@@ -118,15 +118,15 @@ func TestWhatAFileShowsWhileItIsBeingReplaced(t *testing.T) {
 	})
 }
 
-// writtenNow puts a file in place that was written at the bubble's current time.
+// writtenNow writes a file with the bubble's current time as its modification time.
 func writtenNow(text string) func(*testing.T, string) {
 	return func(t *testing.T, path string) { putFile(t, path, text, time.Now()) }
 }
 
-// whole puts a file in place that was finished long ago.
+// whole writes a file whose last write was long ago.
 func whole(t *testing.T, path string) { putFile(t, path, "whole", time.Now().Add(-time.Hour)) }
 
-// putFile replaces the file at path atomically, so that no reader sees the new one with the machine's time.
+// putFile replaces the file at path atomically, so that no reader sees the new file with the machine's time.
 func putFile(t *testing.T, path, text string, at time.Time) {
 	next := path + ".next"
 	if err := errors.Join(os.WriteFile(next, []byte(text), 0o600), os.Chtimes(next, at, at), os.Rename(next, path)); err != nil {

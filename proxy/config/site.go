@@ -17,14 +17,14 @@ func (s Site) NameKeys(key string) []string {
 	return keys
 }
 
-// IsWildcard reports whether a name of a site is a wildcard, and returns what follows its `*.`.
+// IsWildcard reports whether a site's name is a wildcard, and returns the part after its `*.`.
 func IsWildcard(name string) (rest string, ok bool) { return strings.CutPrefix(name, "*.") }
 
 // Forward is an upstream of a site or of one of its routes.
 type Forward struct {
 	// Key is the key of the site or the route.
 	Key string
-	// Upstream is one of its upstreams, UpstreamKey its key, and Several reports whether there are others.
+	// Upstream is one of its upstreams and UpstreamKey the key of that. Several reports whether there are others.
 	Upstream    Upstream
 	UpstreamKey string
 	Several     bool

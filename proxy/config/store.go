@@ -16,9 +16,9 @@ import (
 const (
 	// defaultStorePort is the port of a store whose URL names none.
 	defaultStorePort = "6379"
-	// minStoreKeyBytes is the least length of the contents of `store_key_file`.
+	// minStoreKeyBytes is the minimum length of the contents of `store_key_file`.
 	minStoreKeyBytes = 32
-	// maxStoreDatabase bounds the number of a database; a server has 16 unless it is told otherwise.
+	// maxStoreDatabase bounds the number of a database; a server has 16 by default.
 	maxStoreDatabase = 1 << 20
 )
 
@@ -134,7 +134,7 @@ func (v *validator) storeURL(key, value string) (s Store) {
 	return s
 }
 
-// isStoreHost reports whether a server can have that name: an IP address or a host name, which may have no dot.
+// isStoreHost reports whether host can be the name of a server: an IP address, or a host name with or without a dot.
 func isStoreHost(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return true

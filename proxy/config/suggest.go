@@ -9,8 +9,8 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// suggest says what was probably meant by the key name, which does not exist in the given table: a key with nearly the
-// same spelling, else the table to which the key belongs, else all the keys that exist there.
+// suggest says what was probably meant by name, a key that does not exist in the table: a key with nearly the same
+// spelling, else the table that has a key of that name, else all keys of this table.
 func (f *filler) suggest(name string, table reflect.Type) string {
 	var known []string
 	for _, field := range rawFields(table) {
@@ -25,7 +25,7 @@ func (f *filler) suggest(name string, table reflect.Type) string {
 	return "the keys here are " + strings.Join(known, ", ")
 }
 
-// keyPlaces lists for every key of the configuration the tables to which it belongs, in words.
+// keyPlaces maps every key of the configuration to descriptions of the tables that have it.
 func keyPlaces(top reflect.Type) map[string][]string {
 	places := make(map[string][]string)
 	var walk func(table reflect.Type, path, where string)

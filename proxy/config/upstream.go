@@ -11,13 +11,13 @@ import (
 type Upstream struct {
 	// Address is the `host:port` that requests are forwarded to, or `unix:` and the path of a socket.
 	Address string
-	// Weight is the upstream's part of the requests, compared with those of the others; at least 1.
+	// Weight is the upstream's share of the requests, relative to the weights of the others; at least 1.
 	Weight int
 	// Backup reports whether the upstream gets requests only when all others are down.
 	Backup bool
 }
 
-// String returns the address, with the weight and the role if they are not the usual ones.
+// String returns the address, followed by the weight and the role if they are not the defaults.
 func (u Upstream) String() string {
 	text := u.Address
 	if u.Weight > 1 {
@@ -32,7 +32,7 @@ func (u Upstream) String() string {
 // Upstreams are the upstreams of a site or a route, in the order of the file; nil for none.
 type Upstreams []Upstream
 
-// OneUpstream returns the list of one upstream, which is what `upstream` is short for; nil for "".
+// OneUpstream returns a list with one upstream, which is what the key `upstream` means; nil for "".
 func OneUpstream(address string) Upstreams {
 	if address == "" {
 		return nil
@@ -49,7 +49,7 @@ func (u Upstreams) String() string {
 	return strings.Join(texts, ", ")
 }
 
-// socketPrefix begins the address of an upstream that is a Unix socket.
+// socketPrefix is the beginning of an upstream's address that is a Unix socket.
 const socketPrefix = "unix:"
 
 // SocketPath returns the path of an upstream that is a Unix socket, or false.
@@ -57,7 +57,7 @@ func SocketPath(upstream string) (path string, ok bool) {
 	return strings.CutPrefix(upstream, socketPrefix)
 }
 
-// Single returns the address of the only upstream, and Several the list of more than one; each is "" in the other case.
+// Single returns the address if there is exactly one upstream, else "".
 func (u Upstreams) Single() string {
 	if len(u) == 1 {
 		return u.String()
@@ -65,7 +65,7 @@ func (u Upstreams) Single() string {
 	return ""
 }
 
-// Several is the counterpart of Single.
+// Several lists the upstreams if there is more than one, else it returns "".
 func (u Upstreams) Several() string {
 	if len(u) > 1 {
 		return u.String()
@@ -73,8 +73,8 @@ func (u Upstreams) Several() string {
 	return ""
 }
 
-// CheckedHost returns the host that checks of the site's upstreams ask for: that of the site, or for a wildcard its first name
-// that is not one, or else a name that the wildcard covers.
+// CheckedHost returns the host in the requests that check the site's upstreams: the first of the site's names that is
+// not a wildcard, or else a name that its wildcard covers.
 func (s Site) CheckedHost() string {
 	for _, name := range s.Names() {
 		if _, wildcard := IsWildcard(name); !wildcard {

@@ -2,7 +2,7 @@ package config
 
 import "reverse-proxy/proxy/wording"
 
-// ProxyVersion is the version of the PROXY protocol in which an upstream is told who the client is; "" for none.
+// ProxyVersion is the version of the PROXY protocol that tells an upstream the client's address; "" for none.
 type ProxyVersion string
 
 // The values of `upstream_proxy_protocol`.
@@ -12,8 +12,8 @@ const (
 	ProxyV2  ProxyVersion = "v2"
 )
 
-// Named reports whether each connection to the upstream begins with a header that names one client. Such a connection is
-// for that client only.
+// Named reports whether each connection to the upstream begins with a header that names one client. Only requests of
+// that client may use such a connection.
 func (p ProxyVersion) Named() bool { return p == ProxyV1 || p == ProxyV2 }
 
 // upstreamProxyProtocol checks `upstream_proxy_protocol`.

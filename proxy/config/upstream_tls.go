@@ -12,10 +12,10 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// UpstreamTLS says how the certificate of an https upstream is verified, and which one the proxy shows. It never changes.
-// The zero value verifies against the system's roots with the upstream's name.
+// UpstreamTLS says how the certificate of an https upstream is verified, and which certificate the proxy presents. It
+// never changes. The zero value verifies the upstream's name against the system's roots.
 type UpstreamTLS struct {
-	// CAPath is a PEM file with the only roots to trust, and Roots are the certificates in it; "" and nil for the system's.
+	// CAPath is a PEM file with the only roots to trust, and Roots holds them; "" and nil for the system's roots.
 	CAPath string
 	Roots  *x509.CertPool
 	// ServerName is the name for SNI and for the verification; "" for the host of the upstream.
@@ -27,8 +27,8 @@ type UpstreamTLS struct {
 	CAHash, CertHash string
 }
 
-// ID differs between connections that may not be used in place of each other: those that were verified in another way, or with
-// another certificate of the proxy. It changes with the contents of the files, and is "" if no key is set.
+// ID identifies how connections are verified and which certificate the proxy presents: connections with different IDs
+// are not interchangeable. It changes with the contents of the files, and is "" if no key is set.
 func (u UpstreamTLS) ID() string {
 	if u.CAPath == "" && u.ServerName == "" && u.Certificate == nil {
 		return ""
@@ -54,12 +54,12 @@ func fileText(path, hash string) string {
 	return fmt.Sprintf("%s (%.8s)", path, hash)
 }
 
-// UpstreamID identifies what connections to an upstream are good for: those with the same ID serve the same requests.
+// UpstreamID identifies the connections that can take each other's place: one serves any request with the same ID.
 type UpstreamID struct {
 	// Address is the `host:port`, Scheme "http" or "https", Protocol "http1" or "http2", and TLS the ID of the settings for
 	// https; "" for http.
 	Address, Scheme, Protocol, TLS string
-	// Proxy is the version of the PROXY protocol in which connections begin; "" for none.
+	// Proxy is the version of the PROXY protocol at the beginning of the connections; "" for none.
 	Proxy ProxyVersion
 }
 
@@ -81,7 +81,7 @@ type upstreamRoots struct {
 	hash string
 }
 
-// upstreamPair is a certificate of the proxy for upstreams.
+// upstreamPair is a certificate that the proxy presents to upstreams.
 type upstreamPair struct {
 	certificate *tls.Certificate
 	hash        string
@@ -127,7 +127,7 @@ func (v *validator) upstreamServerName(key, name string) string {
 	return name
 }
 
-// rootsOf reads a file of roots once.
+// rootsOf reads a file of roots. It reads each file only once.
 func (v *validator) rootsOf(key, path string) upstreamRoots {
 	roots, known := v.upstreamRoots[path]
 	if known || v.failed(key) {
@@ -146,8 +146,8 @@ func (v *validator) rootsOf(key, path string) upstreamRoots {
 	return roots
 }
 
-// parseRoots returns the certificates of a PEM text. A certificate that cannot be used is an error: an upstream that depends on
-// it would otherwise be a 502 without an apparent reason.
+// parseRoots returns the certificates of a PEM text. A certificate that cannot be used is an error: requests to an
+// upstream that depends on it would otherwise get 502 for no apparent reason.
 func parseRoots(text []byte, now time.Time) (*x509.CertPool, error) {
 	pool, count := x509.NewCertPool(), 0
 	for {
@@ -174,7 +174,7 @@ func parseRoots(text []byte, now time.Time) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// clientPair reads a certificate of the proxy and its key once.
+// clientPair reads a certificate of the proxy and its key. It reads each pair only once.
 func (v *validator) clientPair(certKey, keyKey string, files CertificateFiles) upstreamPair {
 	pair, known := v.upstreamPairs[files]
 	if known || v.failed(certKey) || v.failed(keyKey) {
@@ -199,8 +199,8 @@ func (v *validator) clientPair(certKey, keyKey string, files CertificateFiles) u
 	return pair
 }
 
-// upstreamTLSUsed refuses keys about TLS that a place sets but nothing there uses: they suggest that the connection to
-// the upstream is encrypted. settings are those of the place, and routes those of a site.
+// upstreamTLSUsed refuses TLS keys that a place sets although none of its upstreams uses TLS: they suggest that the
+// connection is encrypted. settings are those of the place, and routes those of a site.
 func (v *validator) upstreamTLSUsed(key string, own rawSettings, settings Settings, routes []Route) {
 	used := settings.UpstreamScheme == "https"
 	for _, route := range routes {

@@ -24,8 +24,8 @@ func systemEnvironment() Environment {
 	return Environment{Now: time.Now, DescriptorLimit: processDescriptorLimit}
 }
 
-// processDescriptorLimit returns the number of descriptors that the process may open. An unknown one must not keep the proxy
-// from starting.
+// processDescriptorLimit returns the number of descriptors that the process may open. If it is unknown, it returns
+// the largest number, so that the proxy starts.
 func processDescriptorLimit() uint64 {
 	if limit, ok := process.DescriptorLimit(); ok {
 		return limit
@@ -39,27 +39,28 @@ type validator struct {
 	env Environment
 	// dir is the directory of the configuration file, from which relative paths start.
 	dir string
-	// connections is max_connections, which bounds other numbers.
+	// connections is max_connections, the upper bound of other numbers.
 	connections int
-	// compiledHeaders holds the header rules of the places that were resolved, by their text.
+	// compiledHeaders caches the compiled header rules by their text.
 	compiledHeaders map[string]*headers.Rules
 	// acmeFile is `[acme]`, and acmeOfFile its values.
 	acmeFile   rawACME
 	acmeOfFile TLS
 	// addressHosts reports whether the names of the listener's sites may be IP addresses.
 	addressHosts bool
-	// answerFiles are the files of fixed answers and of maintenance that were read, by path.
+	// answerFiles caches the files of fixed answers and of maintenance by path.
 	answerFiles map[string][]byte
-	// networks are the lists of networks that were resolved, by the key of the place that sets them.
+	// networks caches the lists of networks by the key of the place that sets them.
 	networks map[string][]netip.Prefix
-	// upstreamRoots and upstreamPairs are the files for the TLS of upstreams that were read.
+	// upstreamRoots and upstreamPairs cache the files for the TLS of upstreams.
 	upstreamRoots map[string]upstreamRoots
 	upstreamPairs map[CertificateFiles]upstreamPair
-	// networkFiles are the files of networks that were read, by path.
+	// networkFiles caches the files of networks by path.
 	networkFiles map[string]networkList
-	// accessOf holds what was resolved of the `[access]` tables.
+	// accessOf caches the `[access]` tables.
 	accessOf resolvedAccess
-	// routeFields are the fields of a rawRoute, which would cost too much to list again for each of thousands.
+	// routeFields are the fields of a rawRoute. Listing them again for each of thousands of routes would cost too
+	// much.
 	routeFields []reflect.StructField
 }
 

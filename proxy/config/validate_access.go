@@ -13,10 +13,10 @@ import (
 // maxUsersBytes is the length above which a password file is refused: 100 bytes for each user.
 const maxUsersBytes = 100 * access.MaxUsers
 
-// resolvedAccess holds what was resolved of the `[access]` tables. Places that inherit all of it share the result, and files
-// are read once.
+// resolvedAccess caches the `[access]` tables, so that places that inherit all of one share the result and each file
+// is read once.
 type resolvedAccess struct {
-	// places are found by the keys that apply to them, and sets by those of the list and of the file.
+	// places are keyed by the keys that apply to them, and sets by the keys of their list and file.
 	places map[string]*Access
 	sets   map[string]*prefixes.Set
 	// users are the contents of password files, by path.
@@ -30,7 +30,7 @@ func newResolvedAccess() resolvedAccess {
 		users: map[string]*access.Users{}, hashes: map[string]string{}}
 }
 
-// access resolves `[access]` at a place; nil if it is not there, nor above.
+// access resolves `[access]` at a place; nil if neither it nor a place above it has the table.
 func (v *validator) access(in inherited) *Access {
 	var text strings.Builder
 	isSet := false
@@ -66,7 +66,7 @@ func (v *validator) access(in inherited) *Access {
 		switch {
 		case key.file != "":
 			key.Value = fmt.Sprintf("%s (%.8s)", key.file, v.accessOf.hashes[key.file])
-		case key.Value == "" && key.from != LevelDefault: // it takes away the value of the place above
+		case key.Value == "" && key.from != LevelDefault: // it clears the inherited value
 			key.Value = "none"
 		}
 	}

@@ -32,8 +32,8 @@ func (v *validator) acme(key string, raw rawTLS, cfg *TLS) {
 	cfg.ACMEEABKeyID, cfg.ACMEEABKeyFile = v.acmeEAB(ChildKey(key, "acme_eab_key_id"), raw.EABKeyID, ChildKey(key, "acme_eab_key_file"), raw.EABKey)
 }
 
-// ownOr resolves a key of a listener that the file may set for all of them: the listener's own value, else the file's, which
-// is resolved already, else the default (S-2.33).
+// ownOr resolves a key that the file may set for all listeners: it returns the listener's own value, else the file's,
+// which is already resolved, else the default (S-2.33).
 func ownOr[T, R any](own, file *T, ofFile R, key string, resolve func(key string, value *T) R) R {
 	if own == nil && file != nil {
 		return ofFile
@@ -41,7 +41,7 @@ func ownOr[T, R any](own, file *T, ofFile R, key string, resolve func(key string
 	return resolve(key, own)
 }
 
-// acmeTable resolves `[acme]`. Whether a listener uses it or not, its values are checked, once.
+// acmeTable resolves `[acme]`. It checks the values once, even if no listener uses them.
 func (v *validator) acmeTable(raw rawACME) {
 	v.acmeFile = raw
 	of := &v.acmeOfFile
@@ -67,7 +67,7 @@ func (v *validator) acmeStartTimeout(key string, value *int64) time.Duration {
 	return v.seconds(key, value, 300)
 }
 
-// acmeProfile checks the name of a certificate profile. Only the CA knows which there are.
+// acmeProfile checks the name of a certificate profile. Only the CA knows which profiles exist.
 func (v *validator) acmeProfile(key string, value *string) string {
 	if value == nil {
 		return ""
@@ -79,7 +79,7 @@ func (v *validator) acmeProfile(key string, value *string) string {
 	return profile
 }
 
-// acmeEAB checks the external account binding, of which both keys are needed.
+// acmeEAB checks the external account binding, which needs both keys.
 func (v *validator) acmeEAB(idKey string, id *string, fileKey string, file *string) (keyID, path string) {
 	keyID = v.required(idKey, id, "write the key ID that the CA gave you for the account")
 	path = v.resolvePath(v.required(fileKey, file, "write the path of a file with the key that the CA gave you, in base64"))
@@ -137,8 +137,8 @@ func (v *validator) acmeDomains(key string, values []string, dns DNS01) []string
 	return domains
 }
 
-// siteDomains returns the names to order certificates for where the file does not list them: the hosts and aliases of the
-// listener's sites. key is that of the listener.
+// siteDomains returns the names to order certificates for if the file does not list them: the hosts and aliases of
+// the listener's sites. key is the key of the listener.
 func (v *validator) siteDomains(key string, sites []Site) []string {
 	if len(sites) == 0 {
 		v.add(ChildKey(key, "sites"), "missing; a listener in ACME mode orders certificates for the names of its sites, or for those of acme_domains")
@@ -161,10 +161,11 @@ func (v *validator) siteDomains(key string, sites []Site) []string {
 	return domains
 }
 
-// setDNS says how to switch DNS-01 on.
+// setDNS says how to enable DNS-01.
 const setDNS = `set dns = "responder", "rfc2136" or "webhook" in [acme] (acme_dns in [listeners.tls])`
 
-// noWildcards refuses wildcard names of a listener in ACME mode without DNS-01: a CA issues a certificate for one only by that.
+// noWildcards refuses wildcard names of a listener in ACME mode without DNS-01, the only challenge that proves a
+// wildcard.
 func (v *validator) noWildcards(key string, sites []Site) {
 	for i, site := range sites {
 		keys := site.NameKeys(IndexKey(ChildKey(key, "sites"), i))
@@ -179,7 +180,7 @@ func (v *validator) noWildcards(key string, sites []Site) {
 // DefaultACMECacheDir is the cache of a listener in ACME mode that names none.
 const DefaultACMECacheDir = "/var/lib/reverse-proxy/acme"
 
-// acmeCacheDir checks the cache's path. The directory need not exist yet, but the proxy must then be able to create it.
+// acmeCacheDir checks the cache's path. The directory may be missing if the proxy can create it.
 func (v *validator) acmeCacheDir(key string, value *string) string {
 	path := DefaultACMECacheDir
 	if value != nil {
@@ -201,8 +202,8 @@ func (v *validator) acmeCacheDir(key string, value *string) string {
 	return path
 }
 
-// acmeContact checks that the contact is a mailto: URL of one address (S-2.19). A list and header fields, which the
-// URL syntax allows (RFC 6068), are refused by CAs (RFC 8555, section 7.3).
+// acmeContact checks that the contact is a mailto: URL of one address (S-2.19). The URL syntax also allows several
+// addresses and header fields (RFC 6068), but CAs refuse them (RFC 8555, section 7.3).
 func (v *validator) acmeContact(key string, value *string) string {
 	const example = `as in "mailto:admin@example.com"`
 	contact := v.required(key, value, "write the address that the CA reaches you at, "+example)
@@ -225,7 +226,7 @@ func (v *validator) acmeContact(key string, value *string) string {
 	return contact
 }
 
-// acmeDirectory resolves the two words, and checks that anything else is an https URL.
+// acmeDirectory resolves the words "production" and "staging", and checks that anything else is an https URL.
 func (v *validator) acmeDirectory(key string, value *string) string {
 	directory := orDefault(value, "production")
 	switch directory {
@@ -259,11 +260,12 @@ func (v *validator) acmeCAPath(key string, value *string) string {
 	return path
 }
 
-// sharedKey is a key that listeners with the same cache directory have in common, with its value here and at the first of them.
+// sharedKey is a key that must be the same for all listeners with one cache directory, with its value here and at the
+// first of them.
 type sharedKey struct{ key, value, first string }
 
-// sharedCacheDirs checks that ACME listeners that share a cache directory, by whatever spelling or symbolic link, have the
-// same account at the same CA (S-2.24): they share the certificates there, and each name is ordered once.
+// sharedCacheDirs checks that ACME listeners with the same cache directory, however it is spelled or linked, have the
+// same account at the same CA (S-2.24): they share its certificates, and each name is ordered once.
 func (v *validator) sharedCacheDirs(listeners []Listener) {
 	owners := make(map[string]int)
 	for i, listener := range listeners {

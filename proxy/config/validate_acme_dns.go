@@ -10,8 +10,8 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// listenerDNS01 resolves a listener's keys for DNS-01. Each that it lacks it takes from `[acme]` (S-2.33). key is that of its
-// `tls` table.
+// listenerDNS01 resolves a listener's keys for DNS-01, and takes from `[acme]` those that it lacks (S-2.33). key is
+// the key of its `tls` table.
 func (v *validator) listenerDNS01(key string, own rawDNS01) DNS01 {
 	if own == (rawDNS01{}) {
 		return v.acmeOfFile.ACMEDNS
@@ -20,8 +20,8 @@ func (v *validator) listenerDNS01(key string, own rawDNS01) DNS01 {
 	return v.dns01(ChildKey(key, "acme_dns"), own)
 }
 
-// dns01 resolves the keys for DNS-01 (S-20.4). key is that of the method, with which the other keys begin. Only the keys that the
-// method needs are read.
+// dns01 resolves the keys for DNS-01 (S-20.4). key is the key of the method; the other keys begin with it. Keys of
+// other methods are ignored.
 func (v *validator) dns01(key string, raw rawDNS01) DNS01 {
 	if raw.DNS == nil {
 		return DNS01{}
@@ -141,7 +141,7 @@ func (v *validator) dnsSecret(key string, value *string, what string) string {
 	return path
 }
 
-// oneHostEach checks that listeners with the same responder have the same name for this machine.
+// oneHostEach checks that listeners with the same responder agree on the name of this machine.
 func (v *validator) oneHostEach(listeners []Listener) {
 	owners := make(map[string]int)
 	for i, listener := range listeners {
@@ -162,7 +162,7 @@ func (v *validator) oneHostEach(listeners []Listener) {
 // dnsKey is a key of DNS-01 in `[listeners.tls]` with its value.
 type dnsKey struct{ key, value string }
 
-// keys lists all keys of DNS-01 in `[listeners.tls]`, in one order.
+// keys lists all keys of DNS-01 in `[listeners.tls]`, always in the same order.
 func (d DNS01) keys() []dnsKey {
 	return []dnsKey{{"acme_dns", d.Method}, {"acme_dns_bind", d.Bind}, {"acme_dns_host", d.Host}, {"acme_dns_server", d.Server},
 		{"acme_dns_zone", d.Zone}, {"acme_dns_key_name", d.KeyName}, {"acme_dns_key_algorithm", d.KeyAlgorithm}, {"acme_dns_key_file", d.KeyFile},

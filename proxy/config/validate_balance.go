@@ -14,7 +14,7 @@ import (
 // maxWeight is the greatest weight of an upstream, which makes its share a thousand times that of another.
 const maxWeight = 1000
 
-// upstreams resolves `upstream`, which is a list of one (S-18.1), or `upstreams` of a site or a route.
+// upstreams resolves `upstream` or `upstreams` of a site or a route. `upstream` is a list of one (S-18.1).
 func (v *validator) upstreams(key string, one *string, several []rawUpstream) Upstreams {
 	oneKey, listKey := ChildKey(key, "upstream"), ChildKey(key, "upstreams")
 	switch {
@@ -40,7 +40,7 @@ func (v *validator) upstreams(key string, one *string, several []rawUpstream) Up
 	return upstreams
 }
 
-// addressKey returns the key of the address of the upstream at a key, which is a string or a table.
+// addressKey returns the key of an upstream's address. key is the key of the upstream, which is a string or a table.
 func (r rawUpstream) addressKey(key string) string {
 	if r.Weight == nil && r.Backup == nil && r.Address != nil {
 		return key
@@ -48,7 +48,7 @@ func (r rawUpstream) addressKey(key string) string {
 	return ChildKey(key, "address")
 }
 
-// distinctUpstreams refuses the same address twice, and a list that has only backups.
+// distinctUpstreams refuses a list that has the same address twice, or only backups.
 func (v *validator) distinctUpstreams(key string, raws []rawUpstream, upstreams Upstreams) {
 	first, backups := map[string]int{}, 0
 	for i, upstream := range upstreams {
@@ -80,7 +80,7 @@ func normalAddress(address string) string {
 	return strings.TrimSuffix(host, ".") + ":" + strings.TrimLeft(port, "0")
 }
 
-// between resolves a whole number with bounds.
+// between resolves a whole number from least to most.
 func (v *validator) between(key string, value *int64, def, least, most int64) int {
 	n := orDefault(value, def)
 	if n < least || n > most {
@@ -118,12 +118,12 @@ func (v *validator) health(in inherited) Health {
 	return h
 }
 
-// secondsUpTo resolves a time in seconds, from 1 up to the most.
+// secondsUpTo resolves a time in seconds, from 1 to most.
 func (v *validator) secondsUpTo(key string, value *int64, def, most int64) time.Duration {
 	return time.Duration(v.between(key, value, def, 1, most)) * time.Second
 }
 
-// checkedPath checks the path that is asked for, which may have a query; "" means that nothing is checked.
+// checkedPath checks the path that health checks request, which may have a query; "" for no checks.
 func (v *validator) checkedPath(key, path string) string {
 	if path != "" && (!strings.HasPrefix(path, "/") || !http1.ValidPathQuery(path)) {
 		v.add(key, `%s is not the path of a request; write one as in "/up"`, wording.Quoted(path))

@@ -13,7 +13,7 @@ import (
 // expectExample is a request of an `[[expect]]` entry.
 const expectExample = `write a method and a URL, as in "GET https://example.com/api"`
 
-// expects resolves `[[expect]]`. Whether they are met is decided by what serves requests, which is not part of this package.
+// expects resolves `[[expect]]`. Whether requests meet the expectations is tested outside this package.
 func (v *validator) expects(raws []rawExpect, listeners []Listener) []Expect {
 	if len(raws) == 0 {
 		return nil
@@ -83,7 +83,7 @@ func (v *validator) expectRequest(e *Expect, raw rawExpect, hosts hostTable) {
 		return
 	}
 	if !hosts.complete {
-		return // the host may be that of a site with an error
+		return // the host may belong to a site with an error
 	}
 	choices := hosts.choices(e.URL.Host)
 	if e.Listener, problem = ChooseListener(choices, e.URL.Port, orDefault(raw.Listener, "")); problem != "" {

@@ -15,7 +15,7 @@ const (
 	maxBurst             = 1_000_000_000
 )
 
-// The limits of a file that has none.
+// The limits of a file that sets none.
 const (
 	defaultRequestsPerSecond = 100.0
 	defaultBurst             = int64(1000)
@@ -99,8 +99,8 @@ func (v *validator) totalRate(key string, value *float64) float64 {
 	return rate
 }
 
-// concurrent resolves `concurrent`. 0 means no bound. A larger one than max_connections would have no effect: each of these
-// requests has a connection of its own to the upstream.
+// concurrent resolves `concurrent`. 0 means no bound. The most is max_connections: over HTTP/1.1 each of these
+// requests has its own connection to the upstream.
 func (v *validator) concurrent(key string, value *int64) int {
 	bound := orDefault(value, 0)
 	if bound < 0 || v.connections > 0 && bound > int64(v.connections) {
@@ -110,8 +110,8 @@ func (v *validator) concurrent(key string, value *int64) int {
 	return int(bound)
 }
 
-// defaultWait is the default of `concurrent_wait_secs`: long enough for a page of pictures to go through a few places, and
-// shorter than a visitor's patience.
+// defaultWait is the default of `concurrent_wait_secs`: long enough to load a page full of pictures a few at a time,
+// and shorter than a visitor's patience.
 const defaultWait = 5
 
 // wait resolves `concurrent_wait_secs`. With 0, requests do not wait.

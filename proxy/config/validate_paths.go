@@ -72,14 +72,14 @@ func (v *validator) resolvePath(path string) string {
 	}
 	absolute, err := filepath.Abs(path)
 	if err != nil {
-		// The working directory no longer exists; the relative path still shows what was meant.
+		// The working directory no longer exists. The relative path still shows what was meant.
 		return path
 	}
 	return absolute
 }
 
-// unwritableDir returns why files cannot be created in the directory, or "" if they can. It asks access(2) with the
-// effective user and creates nothing, so that a check by one user leaves no files for another.
+// unwritableDir returns why files cannot be created in the directory, or "" if they can. It asks access(2) for the
+// effective user instead of creating a file, so that a check by one user leaves no files in another's way.
 func unwritableDir(dir string) string {
 	info, err := os.Stat(dir)
 	switch {

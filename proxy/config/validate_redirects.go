@@ -34,7 +34,8 @@ func (v *validator) redirect(key, value string) string {
 // badEncoding matches a percent sign that does not begin a percent-encoding.
 var badEncoding = regexp.MustCompile(`%(?:[^0-9A-Fa-f]|.[^0-9A-Fa-f])`)
 
-// authorityProblem returns why the host or the port of a target is not valid, or "". A path and {host} have none.
+// authorityProblem returns why the host or the port of a redirect's target is not valid, or "". A target that is a
+// path, or whose host is {host}, has nothing to check.
 func authorityProblem(target string) string {
 	_, rest, isURL := strings.Cut(target, "://")
 	if !isURL || strings.HasPrefix(target, "/") || strings.HasPrefix(rest, "{host}") {

@@ -10,8 +10,8 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// action resolves what a route does with its requests: exactly one of three things. A route that only has settings of
-// its own forwards to the upstream of its site.
+// action resolves what a route does with its requests, which is exactly one of three things. A route that has only
+// settings forwards to the upstreams of its site.
 func (v *validator) action(key string, raw rawRoute, siteUpstreams Upstreams, route *Route) {
 	var actions []string
 	if raw.Upstream != nil || raw.Upstreams != nil {
@@ -41,7 +41,7 @@ func (v *validator) action(key string, raw rawRoute, siteUpstreams Upstreams, ro
 	}
 }
 
-// actionOf returns the action without which a key has no effect; "" for a key that has one with every action.
+// actionOf returns the action that a key belongs to; "" for a key that works with every action.
 func actionOf(name string) string {
 	switch name {
 	case "balance", "health", "retry":
@@ -54,8 +54,7 @@ func actionOf(name string) string {
 	return ""
 }
 
-// onlyKeysOf refuses keys that only have an effect with another action than that of the route: they were meant for
-// something else.
+// onlyKeysOf refuses keys that belong to another action than the route's: they would have no effect.
 func (v *validator) onlyKeysOf(key string, raw rawRoute, action string) {
 	value := reflect.ValueOf(raw)
 	for _, field := range v.routeFields {
@@ -113,7 +112,7 @@ func (v *validator) respondType(key string, value *string) string {
 // maxAnswerBytes is the length above which a file for a fixed answer is refused.
 const maxAnswerBytes = 1 << 20
 
-// answerFile reads a file for answers. It reads a file of several answers once, and never blocks, whatever the path names.
+// answerFile reads a file for answers. It reads each file only once, and never blocks, whatever the path names.
 func (v *validator) answerFile(key, path string) []byte {
 	if path == "" || v.failed(key) {
 		return nil

@@ -9,7 +9,8 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// routePath resolves `path` and `path_exact`, of which a route has one. The path is "" if it cannot be used.
+// routePath resolves `path` and `path_exact`, of which a route has exactly one. It returns "" if the path cannot be
+// used.
 func (v *validator) routePath(key string, raw rawRoute) (path string, exact bool) {
 	exact = raw.PathExact != nil
 	value, key := raw.Path, ChildKey(key, "path")

@@ -62,8 +62,8 @@ func (r Route) rule() routing.Rule[int] {
 	return routing.Rule[int]{Path: r.Path, Exact: r.Exact, Methods: r.Methods}
 }
 
-// distinctRoutes refuses routes of a site that cannot be told apart, because then the order in the file would count
-// (S-14.2). Without such a pair every route is chosen for some request. A route without a valid path is left out.
+// distinctRoutes refuses routes of a site that take the same requests: their order in the file would then matter
+// (S-14.2). Without such a pair, each route is chosen for some request. Routes without a valid path are ignored.
 func (v *validator) distinctRoutes(key string, routes []Route) {
 	var rules []routing.Rule[int]
 	var keys []string
@@ -84,7 +84,7 @@ func (v *validator) distinctRoutes(key string, routes []Route) {
 	}
 }
 
-// withLine returns the key with its line, to name it in the error of another one.
+// withLine returns the key with its line, to name it in an error about another key.
 func (v *validator) withLine(key string) string {
 	if at, ok := v.places.of(key); ok {
 		return fmt.Sprintf("%s (line %d)", key, at.line)
@@ -92,7 +92,7 @@ func (v *validator) withLine(key string) string {
 	return key
 }
 
-// chosenRoutes refuses routes that can never be chosen, because the health path is answered before.
+// chosenRoutes refuses routes that are never chosen because the health path is answered first.
 func (v *validator) chosenRoutes(healthPath string, listeners []Listener) {
 	if healthPath == "" {
 		return

@@ -14,8 +14,8 @@ import (
 	"reverse-proxy/proxy/config/configtest"
 )
 
-// ruleExample is one example of a rule from testdata/config/rules_*.txt: an edit of configtest.Minimal and the errors that
-// it causes, none for an accepted one.
+// ruleExample is one example of a rule from testdata/config/rules_*.txt: an edit of configtest.Minimal, and the
+// errors that it causes. An accepted edit causes none.
 type ruleExample struct {
 	rule, name string
 	top, end   string
@@ -129,7 +129,7 @@ func TestEveryErrorSaysWhatWouldBeRight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A key, what is wrong, and after a semicolon what to do, without a final stop.
+	// The form of an error: a key, what is wrong and, after a semicolon, what to do, without a final period.
 	form := regexp.MustCompile(`^(?:[A-Za-z0-9_.\[\]-]|"[^"]*")+: .+; .+[^.]$`)
 	for _, path := range paths {
 		for _, example := range ruleExamples(t, path) {

@@ -53,15 +53,15 @@ func (v *validator) aliases(key string, values []string) []string {
 	return names
 }
 
-// redirectTarget checks that aliases can be redirected: a redirect leads to one name.
+// redirectTarget checks that aliases can be redirected: the host must not be a wildcard.
 func (v *validator) redirectTarget(key string, site Site) {
 	if _, wildcard := IsWildcard(site.Host); wildcard && site.RedirectAliases {
 		v.add(ChildKey(key, "redirect_aliases"), "cannot redirect to %s, which is many names; write one name as host and the wildcard in aliases", wording.Quoted(site.Host))
 	}
 }
 
-// siteName lower-cases and checks a name of a site: no port (S-2.15), a valid host name (S-2.16), which may be below a wildcard
-// (S-14.1), and an IP address only where a CA issues for it (S-5.12).
+// siteName lower-cases and checks a name of a site: a valid host name (S-2.16) without a port (S-2.15), which may be
+// a wildcard (S-14.1). An IP address is allowed only where a CA issues certificates for it (S-5.12).
 func (v *validator) siteName(key, name string) string {
 	host := strings.ToLower(name)
 	if host == "" {
@@ -161,8 +161,8 @@ func (v *validator) upstreamScheme(key string, value *string) string {
 	return scheme
 }
 
-// upstreamProtocol checks that the value is exactly http1 or http2. Connections of HTTP/2 are shared among clients, so they cannot
-// begin with the name of one.
+// upstreamProtocol checks that the value is exactly http1 or http2. It refuses http2 with a PROXY header that names a
+// client, because clients share the connections of HTTP/2.
 func (v *validator) upstreamProtocol(in inherited) string {
 	key, protocol := in.key("upstream_protocol"), orDefault(in.UpstreamProtocol, "http1")
 	switch {

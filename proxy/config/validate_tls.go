@@ -2,8 +2,8 @@ package config
 
 import "reverse-proxy/proxy/wording"
 
-// tls resolves `[listeners.tls]`. It looks only at the keys of the chosen mode: an operator may keep those of another
-// mode while trying one.
+// tls resolves `[listeners.tls]`. It looks only at the keys of the chosen mode, so that an operator who tries one
+// mode can keep the keys of another.
 func (v *validator) tls(key string, raw rawTLS) TLS {
 	const write = `write mode = "acme", "manual" or "self_signed"`
 	cfg := TLS{}

@@ -22,7 +22,8 @@ func (v *validator) upstreamConnections(key string, value *int64) int {
 	return int(*value)
 }
 
-// oneBoundEach checks that the sites and routes of one upstream agree on its bound: they share its connections.
+// oneBoundEach checks that sites and routes with the same upstream agree on its bound, because they share its
+// connections.
 func (v *validator) oneBoundEach(listeners []Listener) {
 	first := map[UpstreamID]Forward{}
 	for i, listener := range listeners {
@@ -41,7 +42,8 @@ func (v *validator) oneBoundEach(listeners []Listener) {
 	}
 }
 
-// upstreamSocket checks the path of an upstream that is a Unix socket (S-18.8). Whether the socket exists may change at any time.
+// upstreamSocket checks the path of an upstream that is a Unix socket (S-18.8). It does not require the socket to
+// exist: the application may start later.
 func (v *validator) upstreamSocket(key, upstream, path string) {
 	const example = `as in "unix:/run/app.sock"`
 	switch {
