@@ -49,17 +49,17 @@ Feature: Access
         | listeners[0].sites[0].routes[2].path           | "/old"             |
         | listeners[0].sites[0].routes[2].redirect       | "/new"             |
       And the proxy is running
-      When the client "ann" requests "https://git.example.test/" 1 times
+      When the client "ann" requests "https://git.example.test/"
       Then the answer is 200 "app"
-      When the client "ann" requests "https://git.example.test/admin" 1 times
+      When the client "ann" requests "https://git.example.test/admin"
       Then the answer is the plain error 403 "Forbidden"
-      When the client "eve" requests "https://git.example.test/" 1 times
+      When the client "eve" requests "https://git.example.test/"
       Then the answer is the plain error 403 "Forbidden"
-      When the client "eve" requests "https://git.example.test/old" 1 times
+      When the client "eve" requests "https://git.example.test/old"
       Then the answer is 403
-      When the client "eve" requests "https://git.example.test/robots.txt" 1 times
+      When the client "eve" requests "https://git.example.test/robots.txt"
       Then the answer is 200
-      When the client "eve" requests "https://git.example.test/robots.txt/..%2fadmin" 1 times
+      When the client "eve" requests "https://git.example.test/robots.txt/..%2fadmin"
       Then the answer is 400
       And the upstream "app" received 1 request
       And the log has a line "REQUEST" with:
@@ -79,16 +79,16 @@ Feature: Access
       Given a file "office" with "192.0.2.0/24\n"
       And the setting "listeners[0].sites[0].access.allow_file" is "office"
       And the proxy is running
-      When the client "ann" requests "https://git.example.test/" 1 times
+      When the client "ann" requests "https://git.example.test/"
       Then the answer is 403
       Given a file "office" with "${client:ann}/32\n"
       And the configuration is reloaded
-      When the client "ann" requests "https://git.example.test/" 1 times
+      When the client "ann" requests "https://git.example.test/"
       Then the answer is 200
       Given a file "office" with "192.0.2.0/24\n${client:ann}/33\n"
       And a reload is refused with:
         | listeners[0].sites[0].access.allow_file | line 2 |
-      When the client "ann" requests "https://git.example.test/" 1 times
+      When the client "ann" requests "https://git.example.test/"
       Then the answer is 200
 
   Rule: A password is requested, and a wrong one is logged
@@ -117,7 +117,7 @@ Feature: Access
         | header | Authorization: Basic YW5uOm9wZW4gc2VzYW1l |
       Then the answer is 200 "app"
       And the upstream "app" received the field "Authorization" with "Basic YW5uOm9wZW4gc2VzYW1l"
-      And the log has 1 lines "AUTH_FAILED"
+      And the log has 1 line "AUTH_FAILED"
       And the metrics have:
         | reverse_proxy_access_refusals_total{site="git.example.test",rule="basic"} | 2 |
         | reverse_proxy_password_checks_total{result="right"}                                                    | 1 |
@@ -152,9 +152,9 @@ Feature: Access
         | listeners[0].sites[0].access.basic_users_file | "users"              |
         | listeners[0].sites[0].access.satisfy          | "any"                |
       And the proxy is running
-      When the client "office" requests "https://git.example.test/" 1 times
+      When the client "office" requests "https://git.example.test/"
       Then the answer is 200
-      When the client "home" requests "https://git.example.test/" 1 times
+      When the client "home" requests "https://git.example.test/"
       Then the answer is 401
       When a client sends the request:
         | url    | https://git.example.test/                    |
@@ -444,10 +444,10 @@ Feature: Access
         | url    | https://git.example.test/                 |
         | header | Authorization: Basic YW5uOm9wZW4gc2VzYW0= |
       Then the answer is 403 "ask the service"
-      And the log has 1 lines "AUTH_FAILED"
+      And the log has 1 line "AUTH_FAILED"
       When a client requests "https://git.example.test/"
       Then the answer is 403 "ask the service"
-      And the log has 1 lines "AUTH_FAILED"
+      And the log has 1 line "AUTH_FAILED"
 
   Rule: A site may ask its clients for certificates
 
@@ -532,7 +532,7 @@ Feature: Access
       # The same client uses its connection to the shop, as browsers do over HTTP/2, and then makes a new one.
       When a client requests "https://open.example.test/"
       Then the answer is 421
-      When the client "bob" requests "https://open.example.test/" 1 times
+      When the client "bob" requests "https://open.example.test/"
       Then the answer is 200
       And the metrics have:
         | reverse_proxy_access_refusals_total{site="git.example.test",rule="certificate"} | 1 |

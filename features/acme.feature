@@ -173,7 +173,7 @@ Feature: Certificates from an ACME server
       When the command "reverse-proxy diff --text --config ${config}" is run
       Then the command exits with 1
       And the command prints "certificate to order: new.example.test"
-      And the ACME server was asked nothing since
+      And the ACME server was asked nothing more
       When the command "reverse-proxy reload --text --config ${config}" is run
       Then the command exits with 0
       And the command prints "certificate obtained: new.example.test (1 of 1)" on stderr
@@ -271,7 +271,7 @@ Feature: Certificates from an ACME server
         | error  | ~no certificate from  |
       When a client makes a TLS handshake for "n17.example.test"
       Then the handshake fails with the alert "unrecognized name"
-      And of the 50 sites "n%.example.test" all but "n17.example.test" have a certificate of the ACME server
+      And of the 50 sites "n%.example.test" all but "n17.example.test" have a certificate from the ACME server
       Given the name "n17.example.test" resolves to its listener again
       And "acme1/acme_refusals.json" is deleted
       And the proxy is started again
@@ -603,14 +603,14 @@ Feature: Certificates from an ACME server
       And its standard error is one line with "rateLimited"
       And the file "acme1/acme_refusals.json" contains "rateLimited"
       And the mode of "acme1/acme_refusals.json" is "0600"
-      And the requests to the ACME server are counted
+      Given the requests to the ACME server are counted
       When the proxy is started
       Then the proxy exits with 1
       And its standard error is one line with "the next try is not before 20"
       And its standard error is one line with "acme_refusals.json"
       When the proxy is started
       Then the proxy exits with 1
-      And the ACME server was asked nothing since
+      And the ACME server was asked nothing more
       Given "acme1/acme_refusals.json" is deleted
       When the proxy is started
       Then the proxy exits with 1
@@ -623,11 +623,11 @@ Feature: Certificates from an ACME server
       And listener 1 gets certificates for "www.example.test" from the ACME server
       When the proxy is started
       Then the proxy exits with 1
-      And the requests to the ACME server are counted
+      Given the requests to the ACME server are counted
       When the proxy is started
       Then the proxy exits with 1
       And its standard error is one line with "the next try is not before 20"
-      And the ACME server was asked nothing since
+      And the ACME server was asked nothing more
 
     @S-5.5
     Scenario: A file of refusals that cannot be read does not stop the daemon
@@ -660,7 +660,7 @@ Feature: Certificates from an ACME server
         | minimum   | <minimum>   |
         | protocols | <protocols> |
       Then the handshake <result>
-      And the ACME server was asked nothing since
+      And the ACME server was asked nothing more
       And the ACME server was asked for 1 order
 
       Examples:

@@ -51,8 +51,8 @@ Feature: Certificates while a disk, a CA or a machine fails
       And its standard error is one line with "<cause>"
       And its standard error is one line with "start again when it answers"
       And "acme1/acme_refusals.json" does not exist
-      When the ACME server works again
-      And the proxy is started
+      Given the ACME server works again
+      When the proxy is started
       Then the proxy is ready
       When a client makes a TLS handshake for "www.example.test"
       Then the certificate comes from the ACME server
@@ -81,7 +81,7 @@ Feature: Certificates while a disk, a CA or a machine fails
       When the proxy is started
       Then the proxy exits with 1
       And its standard error is one line with "the next try is not before 20"
-      And the ACME server was asked nothing since
+      And the ACME server was asked nothing more
       Given "acme1/acme_refusals.json" is deleted
       When the proxy is started
       Then the proxy is ready
@@ -137,8 +137,8 @@ Feature: Certificates while a disk, a CA or a machine fails
       And the proxy exits with 1
       And its standard error is one line with "within the 3 s of acme_start_timeout_secs; see what the CA waits for"
       And "acme1/acme_refusals.json" does not exist
-      When the ACME server works again
-      And the proxy is started
+      Given the ACME server works again
+      When the proxy is started
       Then the proxy is ready
       And the ACME server was asked for 2 orders
 
@@ -150,9 +150,9 @@ Feature: Certificates while a disk, a CA or a machine fails
       And listener 1 gets certificates for "www.example.test" from the ACME server
       And the proxy is started
       And the ACME server was asked for <requests>
-      When the proxy is killed
+      And the proxy is killed
       And the ACME server works again
-      And the proxy is started
+      When the proxy is started
       Then the proxy is ready
       And the ACME server was asked for <orders> orders
       And the directory "acme1" holds only "acme_account+key, acme_account.json, acme_renewals.json, www.example.test"

@@ -217,7 +217,7 @@ Feature: Admin socket
     @S-10.3
     Scenario: A client has five seconds to send a command
       Given the proxy is running
-      When a client of the admin socket that sends "stat" and then nothing
+      When a client of the admin socket sends "stat" and then nothing
       Then the admin socket answers "{\"status\":\"error\",\"message\":\"invalid input\"}"
       And the end of that connection came after 4900 ms
 
@@ -227,8 +227,8 @@ Feature: Admin socket
       And 16 clients connect to the admin socket and send nothing
       When one more client sends the admin command "status"
       Then this client has no answer yet
-      And these clients disconnect from the admin socket
-      And this client is answered
+      When these clients disconnect from the admin socket
+      Then this client is answered
       And the admin socket answers "ok" with the message ""
 
     @S-10.3
@@ -269,9 +269,9 @@ Feature: Admin socket
 
     @S-10.4 @root
     Scenario: Another user who reaches the socket is refused and logged
-      When the proxy is running
-      Then another user sends the admin command "reload"
-      And the admin socket answers "{\"status\":\"error\",\"message\":\"permission denied\"}"
+      Given the proxy is running
+      When another user sends the admin command "reload"
+      Then the admin socket answers "{\"status\":\"error\",\"message\":\"permission denied\"}"
       And the log has a new line "ADMIN_REFUSED" with:
         | level | WARN  |
         | uid   | 65534 |
@@ -285,8 +285,8 @@ Feature: Admin socket
       And the proxy is running
       When the admin command "status" is sent
       Then the admin socket answers "ok" with the message ""
-      And another user sends the admin command "reload"
-      And the admin socket answers "{\"status\":\"ok\",\"sites\":1,\"difference\":{},\"path\":\"${config}\"}"
+      When another user sends the admin command "reload"
+      Then the admin socket answers "{\"status\":\"ok\",\"sites\":1,\"difference\":{},\"path\":\"${config}\"}"
       And the log has a new line "CONFIG_RELOAD" with:
         | status | success |
       And the log has no line "ADMIN_REFUSED"

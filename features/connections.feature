@@ -42,7 +42,7 @@ Feature: Connections
       Then the answer is 200 "app"
       And the answer came over the connection of the one before
       Given the proxy can open files again
-      When the client "new" requests "https://git.example.test/" 1 times
+      When the client "new" requests "https://git.example.test/"
       Then the answer is 200 "app"
 
       Examples:

@@ -450,7 +450,7 @@ Feature: Dynamic configuration
       And the client "busy" requests "https://git.example.test/" 2 times
       And 2 of the answers are 200
       And the configuration is reloaded
-      When the client "busy" requests "https://git.example.test/" 1 times
+      When the client "busy" requests "https://git.example.test/"
       Then 1 of the answers are 429
 
       Examples:
@@ -520,7 +520,7 @@ Feature: Dynamic configuration
     @S-2.30 @S-2.32
     Scenario: A file that never stops changing is refused
       Given the proxy is running
-      When a valid configuration "${config}" that is rewritten all the time
+      And a valid configuration "${config}" that is rewritten all the time
       Then a reload is eventually refused with "changed while being read, please retry"
       When a client requests "https://git.example.test/"
       Then the answer is 200 "old"

@@ -132,7 +132,7 @@ Feature: Fair shares of the connections
       And the client "two" opens a connection to "tcp://${addr}:${<port>}"
       And the client "three" opens a connection to "tcp://${addr}:${<port>}"
       And the client "four" opens a connection to "tcp://${addr}:${<port>}"
-      When the client "five" requests "https://git.example.test/" 1 times
+      When the client "five" requests "https://git.example.test/"
       Then the answer is 200
       And the log has no line "CONNECTION_CUT"
 

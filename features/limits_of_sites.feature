@@ -43,7 +43,7 @@ Feature: Limits of a site or a route
       And the proxy is running
       When the client "alice" requests "https://git.example.test/explore/repos" 3 times
       Then the first 1 of the answers are 200 and the others 429
-      When the client "alice" requests "https://git.example.test/about" 1 times
+      When the client "alice" requests "https://git.example.test/about"
       Then the answer is 200
       When the client "alice" requests "https://git.example.test/" 5 times
       Then the first 2 of the answers are 200 and the others 429
@@ -79,7 +79,7 @@ Feature: Limits of a site or a route
         | listeners[0].sites[0].routes[1].path       | "/explore"                               |
         | listeners[0].sites[0].routes[1].rate_limit | { requests_per_second = 0.001, burst = 3 } |
       And the configuration is reloaded
-      When the client "alice" requests "https://git.example.test/explore" 1 times
+      When the client "alice" requests "https://git.example.test/explore"
       Then the answer is 429
       When the client "alice" requests "https://git.example.test/about" 6 times
       Then the first 5 of the answers are 200 and the others 429
@@ -125,14 +125,14 @@ Feature: Limits of a site or a route
         | listeners[0].sites[0].routes[1].rate_limit.burst          | 1                  |
         | rate_limit.requests_per_second                            | 0.001              |
       And the proxy is running
-      And the client "one" requests "https://git.example.test/explore" 1 times
-      When the client "two" requests "https://git.example.test/explore" 1 times
+      And the client "one" requests "https://git.example.test/explore"
+      When the client "two" requests "https://git.example.test/explore"
       Then the answer is 200
       When the client "three" requests "https://git.example.test/explore" 3 times
       Then 3 of the answers are 429
       And the answer is the plain error 429 "Too Many Requests"
       And the answer has the field "Retry-After" with a number from 30 to 50
-      When the client "three" requests "https://git.example.test/" 1 times
+      When the client "three" requests "https://git.example.test/"
       Then the answer is 200
       And the log has 1 line "RATE_LIMIT" with:
         | status | 429              |
@@ -177,14 +177,14 @@ Feature: Limits of a site or a route
         | listeners[0].sites[0].routes[2].path                      | "/apart" |
         | listeners[0].sites[0].routes[2].total_requests_per_second | 0.02     |
       And the proxy is running
-      And the client "one" requests "https://git.example.test/one" 1 times
-      When the client "five" requests "https://git.example.test/one" 1 times
+      And the client "one" requests "https://git.example.test/one"
+      When the client "five" requests "https://git.example.test/one"
       Then the answer is 200
-      When the client "two" requests "https://git.example.test/two" 1 times
+      When the client "two" requests "https://git.example.test/two"
       Then the answer is 429
-      When the client "three" requests "https://git.example.test/" 1 times
+      When the client "three" requests "https://git.example.test/"
       Then the answer is 429
-      When the client "four" requests "https://git.example.test/apart" 1 times
+      When the client "four" requests "https://git.example.test/apart"
       Then the answer is 200
 
       Examples:
@@ -234,7 +234,7 @@ Feature: Limits of a site or a route
       And the proxy is running
       And the client "one" begins to request "https://slow.example.test/explore"
       And the upstream "slow" received 1 request
-      When the client "two" requests "https://slow.example.test/explore?page=2" 1 times
+      When the client "two" requests "https://slow.example.test/explore?page=2"
       Then the answer is the plain error 503 "Service Unavailable"
       And the answer has the field "Retry-After" with "1"
       And the log has a line "RATE_LIMIT" with:
@@ -360,7 +360,7 @@ Feature: Limits of a site or a route
       And the client "mallory", which opens no window, speaks HTTP/2 with "https://big.example.test"
       And it opens a stream with the fields ":method=GET; :scheme=https; :authority=big.example.test; :path=/"
       And the upstream "big" received 1 request
-      When the client "alice" requests "https://big.example.test/" 1 times
+      When the client "alice" requests "https://big.example.test/"
       Then the answer is 200
       And the log has a line "RATE_LIMIT" with:
         | limit     | concurrent        |
@@ -377,7 +377,7 @@ Feature: Limits of a site or a route
       When a client opens a WebSocket to "https://socket.example.test/"
       Then the metrics have:
         | reverse_proxy_concurrent_requests{site="socket.example.test",state="running"} | 1 |
-      When the client "two" requests "https://socket.example.test/" 1 times
+      When the client "two" requests "https://socket.example.test/"
       Then the answer is 503
       When the client closes the connection
       Then the metrics have:

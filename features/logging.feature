@@ -506,7 +506,7 @@ Feature: The log
       And the setting "rate_limit.burst" is 1
       And the proxy is running
       And the client "scanner" requests "https://git.example.test/login" 2 times
-      And the client "browser" requests "https://git.example.test/login" 1 times
+      And the client "browser" requests "https://git.example.test/login"
       When the client "bot" requests "https://git.example.test/.env" 2 times
       Then the fail2ban filter "reverse-proxy" finds in "proxy.log":
         | ${client:scanner} | 1 |

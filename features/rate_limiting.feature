@@ -222,7 +222,7 @@ Feature: Rate limit
         | listeners[1].https_port  | ${port:dual} |
         | rate_limit.burst         | 2            |
       And the proxy is running
-      And the client "one" requests "https://a.example.test/" 1 times
+      And the client "one" requests "https://a.example.test/"
       And the answer is 200 "app"
       And a client sends the request:
         | url    | https://127.0.0.1:${port:dual}/ |
@@ -230,7 +230,7 @@ Feature: Rate limit
         | sni    | b.example.test                  |
         | header | Host: b.example.test            |
       And the answer is 200 "app"
-      When the client "one" requests "https://a.example.test/" 1 times
+      When the client "one" requests "https://a.example.test/"
       Then the answer is 429
       And the log has 2 lines "REQUEST" with:
         | client_ip | ${client:one} |
@@ -306,8 +306,8 @@ Feature: Rate limit
     Scenario: A client within the age is kept
       Given the setting "rate_limit.eviction_interval_secs" is 1
       And the proxy is running
-      And the client "one" requests "https://a.example.test/" 1 times
-      When the client "two" requests "https://a.example.test/" 1 times
+      And the client "one" requests "https://a.example.test/"
+      When the client "two" requests "https://a.example.test/"
       Then the admin socket reports 2 rate-limited clients
 
     @S-7.3
@@ -317,7 +317,7 @@ Feature: Rate limit
         | rate_limit.requests_per_second    | 0.4 |
         | rate_limit.burst                  | 1   |
       And the proxy is running
-      And the client "silent" requests "https://a.example.test/" 1 times
+      And the client "silent" requests "https://a.example.test/"
       And the client "busy" requests "https://a.example.test/" until the answer is 429
       When the client "busy" requests "https://a.example.test/" until the answer is 200
       Then the admin socket reports 2 rate-limited clients
@@ -325,7 +325,7 @@ Feature: Rate limit
     @S-7.3
     Scenario: A reload changes interval and age
       Given the proxy is running
-      And the client "one" requests "https://a.example.test/" 1 times
+      And the client "one" requests "https://a.example.test/"
       And the admin socket reports 1 rate-limited clients
       And the settings:
         | rate_limit.eviction_interval_secs | 1 |
@@ -342,7 +342,7 @@ Feature: Rate limit
       And the client "one" requests "https://a.example.test/" 4 times
       And the answer is 429
       And the configuration is reloaded
-      When the client "one" requests "https://a.example.test/" 1 times
+      When the client "one" requests "https://a.example.test/"
       Then the answer is 429
 
       Examples:
@@ -358,7 +358,7 @@ Feature: Rate limit
       And the answer is 429
       And the setting "rate_limit.burst" is 100
       And the configuration is reloaded
-      When the client "one" requests "https://a.example.test/" 1 times
+      When the client "one" requests "https://a.example.test/"
       Then the answer is 429
       When the client "two" requests "https://a.example.test/" 101 times
       Then the first 100 of the answers are 200 and the others 429
@@ -373,7 +373,7 @@ Feature: Rate limit
       Given clients speak <protocol>
       And the setting "rate_limit.burst" is 50
       And the proxy is running
-      And the client "one" requests "https://a.example.test/" 1 times
+      And the client "one" requests "https://a.example.test/"
       And the answer is 200 "app"
       And the setting "rate_limit.burst" is 2
       And the configuration is reloaded

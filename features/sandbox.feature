@@ -29,7 +29,7 @@ Feature: Sandbox
 
     @S-4.7 @strace
     Scenario: A kernel without Landlock is reported, and the daemon serves
-      Given the proxy will be started where the kernel has no Landlock
+      Given the proxy will be started on a kernel without Landlock
       When the proxy is running
       Then no thread of the proxy can gain privileges
       And the log has a line "SANDBOX" with:

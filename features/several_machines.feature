@@ -253,7 +253,7 @@ Feature: Several machines that share a store
       Given the store can be written
       Then the machine "A" prints "in use by 2 machines" for "status --text"
       # slow, but not too slow, then too slow
-      Given the store takes 1 seconds for each command
+      Given the store takes 1 second for each command
       Then no request and no handshake has failed
       Given the store takes 4 seconds for each command
       Then the machine "A" logs "STORE_AWAY answer"

@@ -342,7 +342,7 @@ Feature: Several upstreams
       And the proxy is running
       When a client requests "https://example.test/"
       Then the answer has the field "Set-Cookie" that matches "^__Host-rp=[A-Za-z0-9_-]{12}; "
-      When a client sends the cookie that it got 1 times to "https://example.test/api"
+      When a client sends the cookie that it got 1 time to "https://example.test/api"
       Then the answer has the field "Set-Cookie" that matches "^__Host-rp=[A-Za-z0-9_-]{12}\.[A-Za-z0-9_-]{12}; "
       When a client sends the cookie that it got 20 times to "https://example.test/api"
       Then all answers are the same

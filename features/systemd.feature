@@ -19,7 +19,7 @@ Feature: What the service manager is told
       | RELOADING=1, MONOTONIC_USEC=                                                        |
       | READY=1, STATUS=                                                                    |
       | STOPPING=1, STATUS=waiting for requests in flight, EXTEND_TIMEOUT_USEC=20000000     |
-    And the service manager was told "READY=1" 2 times and "STOPPING=1" 1 times
+    And the service manager was told "READY=1" 2 times and "STOPPING=1" 1 time
 
   @S-4.5
   Scenario: The start time of a reload is after the signal that requested it

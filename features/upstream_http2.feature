@@ -48,7 +48,7 @@ Feature: Upstreams that speak HTTP/2
         | method | POST                         |
         | bytes | 300000                        |
       Then the answer is 200
-      And the upstream "app" accepted 1 connections
+      And the upstream "app" accepted 1 connection
 
       Examples:
         | protocol | how        | scheme |
@@ -66,7 +66,7 @@ Feature: Upstreams that speak HTTP/2
       And the client "alice" begins to request "https://git.example.test/wait"
       When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
-      And the upstream "app" accepted 1 connections
+      And the upstream "app" accepted 1 connection
 
     @S-18.7
     Scenario Outline: A request and its response stream at the same time, <how>
@@ -255,8 +255,8 @@ Feature: Upstreams that speak HTTP/2
         | bytes   | 500000                          |
         | chunked | yes                             |
       Then the upstream "app" has 2 connections open
-      When the client "alice" uploads "${x*300000}"
-      And the client "alice" ends its upload
+      Given the client "alice" uploads "${x*300000}"
+      When the client "alice" ends its upload
       Then the client "alice" is answered 200
       And the answer is 200 "app"
 

@@ -7,7 +7,7 @@ Feature: Upstreams that are named
     Given a name server for the scenario
     And the site "git.example.test" is served from "app.internal.test" with the port of the upstream "old"
     And an upstream "new" with the port of the upstream "old"
-    And the name "app.internal.test" is that of the upstream "old"
+    And the name "app.internal.test" resolves to the upstream "old"
 
   Rule: A name is looked up again, and connections to addresses that it had before are not used again
 
@@ -19,7 +19,7 @@ Feature: Upstreams that are named
       Then 5 of the answers are 200
       And the upstream "old" accepted 1 connection
       And the name server was asked for "app.internal.test" 1 time
-      Given the name "app.internal.test" is that of the upstream "new"
+      Given the name "app.internal.test" resolves to the upstream "new"
       When the configuration is reloaded
       Then the upstream "old" has 0 connections open
       And the log has a line "UPSTREAM_ADDRESSES" with:
@@ -43,7 +43,7 @@ Feature: Upstreams that are named
       And the proxy is running
       And the client "alice" begins to request "https://git.example.test/"
       And the upstream "old" received 1 request
-      And the name "app.internal.test" is that of the upstream "new"
+      And the name "app.internal.test" resolves to the upstream "new"
       And the configuration is reloaded
       When the upstream "old" is released
       Then the client "alice" is answered 200
@@ -62,7 +62,7 @@ Feature: Upstreams that are named
       Given the proxy is running
       When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
-      When the name "app.internal.test" is that of the upstream "new"
+      When the name "app.internal.test" resolves to the upstream "new"
       Then the name server is asked for "app.internal.test" within 32 seconds
       And the log has a line "UPSTREAM_ADDRESSES"
       And the upstream "old" has 0 connections open
@@ -74,7 +74,7 @@ Feature: Upstreams that are named
       Given the proxy is running
       When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
-      Given the name "app.internal.test" is that of the upstream "new"
+      Given the name "app.internal.test" resolves to the upstream "new"
       And the upstream "old" goes away
       And the log lines so far are ignored
       When the client "alice" requests "https://git.example.test/" until the answer is 200
@@ -83,11 +83,11 @@ Feature: Upstreams that are named
     @S-6.19 @mount
     Scenario: The hosts file counts too
       Given the name "app.internal.test" is removed
-      And the hosts file says that the name "app.internal.test" is that of the upstream "old"
+      And the hosts file has the name "app.internal.test" for the upstream "old"
       And the proxy is running
       When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
-      Given the hosts file says that the name "app.internal.test" is that of the upstream "new"
+      Given the hosts file has the name "app.internal.test" for the upstream "new"
       When the configuration is reloaded
       Then the log has a line "UPSTREAM_ADDRESSES"
       When a client requests "https://git.example.test/"
@@ -153,7 +153,7 @@ Feature: Upstreams that are named
       And <other>
       And an upstream "beside" with the port of the upstream "other"
       And the site "www.example.test" is served from "two.internal.test" with the port of the upstream "other"
-      And the name "two.internal.test" is that of the upstreams "other, beside"
+      And the name "two.internal.test" resolves to the upstreams "other, beside"
       And the proxy is running
       When a client requests "https://www.example.test/" 5 times
       Then 5 of the answers are 200

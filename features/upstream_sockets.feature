@@ -14,7 +14,7 @@ Feature: Upstreams at Unix sockets
       Then the answer is 200 "app"
       When a client requests "https://git.example.test/c"
       Then the answer is 200 "app"
-      And the upstream "app" accepted 1 connections
+      And the upstream "app" accepted 1 connection
       And the upstream "app" received the field "Host" with "git.example.test"
       And the upstream "app" received the field "X-Forwarded-Proto" with "https"
       And the log has a line "REQUEST" with:

@@ -136,11 +136,11 @@ Feature: TLS towards upstreams
       And the upstream "app" has 1 connection open
       When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
-      And the upstream "app" accepted 1 connections
+      And the upstream "app" accepted 1 connection
       Given the configuration is reloaded
       When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
-      And the upstream "app" accepted 1 connections
+      And the upstream "app" accepted 1 connection
       Given a private CA "inside"
       When the command "reverse-proxy diff --config ${config}" is run
       Then the command prints "upstream_ca_path"

@@ -18,7 +18,7 @@ func (w *World) adminClientSteps() []step {
 		{`one more client sends the admin command {string}`, w.adminOneMore, "Does not wait for the answer."},
 		{`this client has no answer yet`, w.adminOneMoreWaits, "Watches it for 200 ms."},
 		{`this client is answered`, w.adminOneMoreAnswered, "Waits for it; the sentences above check the answer."},
-		{`a client of the admin socket that sends {string} and then nothing`, w.adminSilentClient, "The sending half stays open. Waits for the answer and the end of the connection."},
+		{`a client of the admin socket sends {string} and then nothing`, w.adminSilentClient, "The sending half stays open. Waits for the answer and the end of the connection."},
 		{`the end of that connection came after {int} ms`, w.adminEndAfter, "At the earliest."},
 		{`another user sends the admin command {string}`, w.adminOtherUser, "User 65534, to whom the mode of the socket and of its directory give access. Only root can become that user: for scenarios tagged @root."},
 	}

@@ -18,7 +18,7 @@ func (w *World) balanceSteps() []step {
 		{`the answers are {string}`, w.answersAre, "The bodies of the last repeated request, separated by spaces."},
 		{`the answers are all {string}`, w.answersAreAll, "Of the last repeated request. Waits for nothing."},
 		{`all answers are the same`, w.answersAlike, "Of the last repeated request; and the same as its predecessor's."},
-		{`a client sends the cookie that it got {int} times to {string}`, w.sendCookie, "The cookie of the last answer that set one, as a browser would."},
+		{`a client sends the cookie that it got {int} time(s) to {string}`, w.sendCookie, "The cookie of the last answer that set one, as a browser would."},
 		{`the upstreams {string} together received between {int} and {int} requests`, w.receivedTogether, "Names separated by commas."},
 		{`each of the upstreams {string} received at least {int} request(s)`, w.eachReceived, "Names separated by commas."},
 		{`the upstream {string} receives a request again`, w.receivesAgain, "Makes requests to the site `example.test` until there is one more. For a site of which that is the host."},

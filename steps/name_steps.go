@@ -14,8 +14,8 @@ import (
 func (w *World) nameSteps() []step {
 	return []step{
 		{`a name server for the scenario`, w.ownNames, "The daemon is started with an /etc/resolv.conf that names a server of the scenario, and an empty /etc/hosts. As all of these, for scenarios with the tag @mount only."},
-		{`the name {string} is that of the upstream(s) {string}`, w.nameUpstreams, "Several are separated by commas. The name server answers so from then on."},
-		{`the hosts file says that the name {string} is that of the upstream {string}`, w.nameInHosts, ""},
+		{`the name {string} resolves to the upstream(s) {string}`, w.nameUpstreams, "Several are separated by commas. The name server answers so from then on."},
+		{`the hosts file has the name {string} for the upstream {string}`, w.nameInHosts, ""},
 		{`the name {string} is removed`, w.nameGone, "The name server says that it does not exist."},
 		{`the name server stops answering`, func() error { return w.silenceNames(true) }, ""},
 		{`the name server answers again`, func() error { return w.silenceNames(false) }, ""},

@@ -18,7 +18,7 @@ func (w *World) notifySteps() []step {
 		{`the service manager is told {string} before {string}`, w.toldBefore, "The first of each. Waits for both."},
 		{`the service manager is told {string} {int} times`, w.toldTimes, "Waits until it was told at least that often."},
 		{`the service manager was told in this order:`, w.toldInOrder, "A table with one column: each row is the lines of one datagram, separated by commas, and others may be between them. A line that ends in `=` stands for any value."},
-		{`the service manager was told {string} {int} times and {string} {int} times`, w.toldExactly, "Exactly that often, so far."},
+		{`the service manager was told {string} {int} time(s) and {string} {int} time(s)`, w.toldExactly, "Exactly that often, so far."},
 		{`after {string} the service manager was told neither {string} nor {string}`, w.toldNeitherAfter, "So far; the first must have come."},
 		{`after {string} the service manager is told {string} {int} times`, w.toldAfter, "Waits until it was told at least that often."},
 		{`the time is remembered and the configuration is reloaded`, w.reloadTimed, ""},

@@ -29,6 +29,7 @@ func (w *World) requestSteps() []step {
 		{`the client {string} disconnects`, w.goAway, "Cancels its request."},
 		{`the client {string} is answered {int}`, w.answeredNamed, "Waits for the end of its answer, which the sentences under Answers then check."},
 		{`the request of the client {string} fails`, w.failedNamed, "Waits for it: no answer, or an incomplete one."},
+		{`the client {string} requests {string}`, w.getAs, "GET, and waits for its end. The sentences about several answers apply to it too."},
 		{`a client requests {string} {int} times`, w.getTimes, "One after the other, over one connection."},
 		{`the client {string} requests {string} {int} times`, w.getTimesAs, ""},
 		{`a client requests {string} {int} times in parallel`, w.getAtOnce, "At the same time."},
@@ -254,6 +255,8 @@ func (w *World) failedNamed(client string) error {
 }
 
 func (w *World) getTimes(url string, times int) error { return w.getTimesAs("", url, times) }
+
+func (w *World) getAs(client, url string) error { return w.getTimesAs(client, url, 1) }
 
 func (w *World) getTimesAs(client, url string, times int) error {
 	w.batch = nil

@@ -16,7 +16,7 @@ func (w *World) sandboxSteps() []step {
 		{`no thread of the proxy can gain privileges`, w.noNewPrivileges, "NoNewPrivs in /proc."},
 		{`threads of the proxy can gain privileges`, w.newPrivileges, ""},
 		{`the sandbox of the proxy is the one that this kernel supports`, w.sandboxMatchesKernel, "`on` with the kernel's version of Landlock, or `unavailable` with the reason; checked in `status` and in the log."},
-		{`the proxy will be started where the kernel has no Landlock`, w.withoutLandlock, "strace injects the error. For scenarios tagged @strace."},
+		{`the proxy will be started on a kernel without Landlock`, w.withoutLandlock, "strace injects the error. For scenarios tagged @strace."},
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 func (w *World) spoofSteps() []step {
 	return []step{
-		{`requests of the client {string} to {string} are those of {string} with each of these fields:`, w.takenFor, "A table of one column; ` ;; ` separates several field lines. After each request to the URL and a number, the upstream `app` has got the address as X-Real-IP and at the beginning of X-Forwarded-For, and the log has it as client_ip; the answer is 200, which an access list or a limit may decide."},
+		{`requests of the client {string} to {string} count as those of {string} with each of these fields:`, w.takenFor, "A table of one column; ` ;; ` separates several field lines. After each request to the URL and a number, the upstream `app` has got the address as X-Real-IP and at the beginning of X-Forwarded-For, and the log has it as client_ip; the answer is 200, which an access list or a limit may decide."},
 	}
 }
 

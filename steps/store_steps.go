@@ -20,7 +20,7 @@ func (w *World) storeSteps() []step {
 		{`a store with the password {string}`, w.startStoreWithPassword, "In its URL."},
 		{`a store with the password in the file {string}`, w.startStoreWithPasswordFile, "Which exists."},
 		{`a store that can be slow`, w.startSlowStore, "A store with a relay in front of it, which closes connections while the store is killed."},
-		{`the store takes {int} seconds for each command`, w.slowStore, "The relay passes each one on after that time."},
+		{`the store takes {int} second(s) for each command`, w.slowStore, "The relay passes each one on after that time."},
 		{`the store has the password {string}`, w.setStorePassword, "From its next start on; \"\" for none."},
 		{`the store closes all connections`, w.dropStoreConns, ""},
 		{`the leases in the store have {int} seconds left`, w.ageLeases, "As if the rest of their 30 seconds had passed."},
