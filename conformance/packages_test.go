@@ -57,6 +57,7 @@ func TestPackages(t *testing.T) {
 	t.Run("the binaries are static and know their version", func(t *testing.T) { inspectBinaries(t, built) })
 	t.Run("the SBOM lists what go version -m does", func(t *testing.T) { inspectSBOM(t, built) })
 	t.Run("both kinds hold the same files, for each architecture", func(t *testing.T) { inspectContents(t, built) })
+	t.Run("every link of the documents leads to a file of the package", func(t *testing.T) { followPackedLinks(t, built) })
 	t.Run("both kinds name their origin, and the changes", func(t *testing.T) { inspectOrigin(t, built) })
 	t.Run("lintian finds no error", func(t *testing.T) { judgeDeb(t, built) })
 	next := nextVersion(t, built)
@@ -207,6 +208,24 @@ func inspectContents(t *testing.T, built builtPackages) {
 		if strings.HasPrefix(name, "/etc/") && !isDir && !strings.Contains(conffiles+"\n", name+"\n") {
 			t.Errorf("%s: got no conffile, want every file in /etc to be one:\n%s", name, conffiles)
 		}
+	}
+}
+
+// followPackedLinks unpacks a package, and follows the links between its documents.
+func followPackedLinks(t *testing.T, built builtPackages) {
+	dir := t.TempDir()
+	output(t, dir, "dpkg-deb", "-x", built.file(t, "*_amd64.deb"), ".")
+	root := filepath.Join(dir, "usr", "share", "doc", "reverse-proxy")
+	var documents []string
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/apps/*.md"} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil || len(found) == 0 {
+			t.Fatalf("got %v, %v for %s, want documents", found, err, pattern)
+		}
+		documents = append(documents, found...)
+	}
+	if links := followLinks(t, root, documents); links < 20 {
+		t.Errorf("got %d links between the documents, want many more", links)
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 	"strings"
 )
 
+// ownLicences are the files of the project's own licences, which packages have in their file of copyrights.
+var ownLicences = [...]string{"LICENSE-MIT", "LICENSE-APACHE"}
+
 // copyright returns the file of copyrights and licences: those of the program, and those of the linked modules and the
 // standard library, whose licences demand that.
 func (p project) copyright(ctx context.Context, binary string) (string, error) {
@@ -36,7 +39,7 @@ func (p project) copyright(ctx context.Context, binary string) (string, error) {
 		}
 		return nil
 	}
-	if err := notice(program, p.root, "LICENSE-MIT", "LICENSE-APACHE"); err != nil {
+	if err := notice(program, p.root, ownLicences[:]...); err != nil {
 		return "", err
 	}
 	if err := notice("Go and its standard library", strings.TrimSpace(goroot), "LICENSE"); err != nil {

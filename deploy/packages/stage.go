@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 )
 
@@ -49,26 +47,6 @@ func (p project) stage(ctx context.Context, r release, binary, stage string) err
 		}
 	}
 	return nil
-}
-
-// stageDocuments copies README.md and docs/, with the links between them intact, and the changelog for operators, compressed
-// as distributions require.
-func (p project) stageDocuments(stage string) error {
-	names, err := filepath.Glob(filepath.Join(p.root, "docs", "*.md"))
-	apps, appsErr := filepath.Glob(filepath.Join(p.root, "docs", "apps", "*.md"))
-	if err := errors.Join(err, appsErr); err != nil {
-		return err
-	}
-	for _, path := range slices.Concat(names, apps, []string{filepath.Join(p.root, "README.md")}) {
-		name, err := filepath.Rel(p.root, path)
-		if err != nil {
-			return err
-		}
-		if err := copyFile(path, filepath.Join(stage, name), 0o644); err != nil {
-			return err
-		}
-	}
-	return compressFile(filepath.Join(p.root, "CHANGELOG.md"), filepath.Join(stage, "changelog.gz"))
 }
 
 // changelog returns the changelog of the packaging in nfpm's format; from it nfpm makes those of both kinds of packages. The
