@@ -9,7 +9,7 @@ func expectReference() Table {
 		"The port may be left out. The request is treated as one over HTTP/1.1 without fields other than Host; it is never sent.")
 	request.Need = requiredKey
 	return Table{Path: "expect", IsArray: true,
-		About: "Tests of the configuration. Each entry has a request and at least one expectation. `check` prints every one that is not met; a start and a reload of a file with one are refused.",
+		About: "Tests of the configuration. Each entry has a request and at least one expectation. `check` prints every expectation that is not met, and the file is then refused at a start and at a reload.",
 		Keys: []Key{
 			request,
 			key("from", "The address of the client; if not set, it is 192.0.2.1."),
@@ -20,6 +20,6 @@ func expectReference() Table {
 				Text: "The status of the proxy's answer: of a redirect, a fixed answer, or an error. The status of a request that is forwarded is the upstream's, and cannot be expected."},
 			key("location", "The `Location` of the proxy's answer."),
 			key("site", "The host of the site that must serve the request."),
-			key("client_ip", "The address that must be the client's."),
+			key("client_ip", "The address that the proxy must take for the client's."),
 		}}
 }

@@ -8,7 +8,7 @@ func upstreamsReference(of, about string) Table {
 			{Name: "address", Type: stringKey, Need: requiredKey, Dynamic: true, Promise: "S-18.1",
 				Text: "`host:port`, as in `upstream`. A name counts as one upstream, however many addresses it has. Each address may be listed only once."},
 			{Name: "weight", Type: integerKey, Min: "1", Max: "1000", Default: "1", Dynamic: true, Promise: "S-18.1",
-				Text: "The upstream's share of the requests, compared with the weights of the others."},
+				Text: "The upstream's share of the requests, relative to the weights of the others."},
 			{Name: "backup", Type: booleanKey, Default: "false", Dynamic: true, Promise: "S-18.1",
 				Text: "`true`: the upstream gets requests only while no other one is in service. At least one must not be a backup."},
 		}}
@@ -25,7 +25,7 @@ func healthReference(of, need string) Table {
 		return k
 	}
 	path := Key{Name: "path", Type: stringKey, Need: unsetKey, Dynamic: true, Promise: "S-18.3",
-		Text: "The path that is asked for, by `GET` with the site's `host`, as in `/up`; it may have a query. Without it, or with `\"\"`, only failed connections of requests count."}
+		Text: "The path that a check requests, by `GET` with the site's `host`, as in `/up`; it may have a query. Without it, or with `\"\"`, nothing is checked, and only failed connections of requests count."}
 	if need != "" {
 		path.Need = need
 	}
@@ -46,7 +46,7 @@ func retryReference(of, need string) Table {
 	attempts := Key{Name: "attempts", Type: integerKey, Min: "1", Max: "10", Need: need, Dynamic: true, Promise: "S-18.2",
 		Text: "How many upstreams one request may try; `1`: only one. It is sent to another one if the connection failed before anything was sent, or died before the answer and the request may be repeated."}
 	budget := Key{Name: "budget_percent", Type: integerKey, Min: "0", Max: "100", Need: need, Dynamic: true, Promise: "S-18.2",
-		Text: "How many of a hundred requests of the site may be sent to another upstream, so that retries do not make an outage worse. A site begins with 10 retries, and saves up to 100; `0`: no retries."}
+		Text: "The percentage of the site's requests that may be sent to another upstream, so that retries do not make an outage worse. A site begins with 10 retries in reserve, and saves up to 100; `0`: no retries."}
 	if need == "" {
 		attempts.Default, budget.Default = "2", "20"
 	}
