@@ -81,25 +81,3 @@ func TestEveryDebianPackageIsDocumented(t *testing.T) {
 		}
 	}
 }
-
-// TestTheArchitectureNamesFilesThatThereAre checks the file and directory names in docs/architecture.md.
-func TestTheArchitectureNamesFilesThatThereAre(t *testing.T) {
-	root := projectRoot(t)
-	text, err := os.ReadFile(filepath.Join(root, "docs", "architecture.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := regexp.MustCompile("`([a-z0-9_*/-]+(?:\\.go|/|\\.md))`").FindAllStringSubmatch(string(text), -1)
-	if len(found) < 20 {
-		t.Errorf("got %d names of files, want some", len(found))
-	}
-	for _, name := range found {
-		path := name[1]
-		if !strings.Contains(path, "/") {
-			path = filepath.Join("proxy", path)
-		}
-		if matches, err := filepath.Glob(filepath.Join(root, path)); err != nil || len(matches) == 0 {
-			t.Errorf("docs/architecture.md: got %s, want only what is there (%v)", name[1], err)
-		}
-	}
-}
