@@ -173,7 +173,7 @@ func TestNoSessionResumesAcrossSitesThatDemandCertificates(t *testing.T) {
 				return map[string]*clientDemand{"a.test": demandFor("a.test", other, "2", true), "b.test": demandFor("b.test", other, "2", true), "optional.test": demandFor("optional.test", other, "2", false)}
 			},
 				func(host string) bool { return host == "plain.test" }, func(host string) bool { return host != "plain.test" }},
-			{"no demands any more", func() map[string]*clientDemand { return map[string]*clientDemand{} }, func(host string) bool { return host == "plain.test" }, func(string) bool { return false }},
+			{"no site demands certificates any more", func() map[string]*clientDemand { return map[string]*clientDemand{} }, func(host string) bool { return host == "plain.test" }, func(string) bool { return false }},
 			{"a demand at the plain site", func() map[string]*clientDemand {
 				return map[string]*clientDemand{"plain.test": demandFor("plain.test", ca, "1", true), "a.test": demandFor("a.test", ca, "1", false), "b.test": before()["b.test"], "optional.test": before()["optional.test"]}
 			},
@@ -279,8 +279,8 @@ func TestARequestBelongsToTheSiteOfItsHandshake(t *testing.T) {
 		{"another site with the same CA", of(a), "b.test", b, false},
 		{"a plain site over a connection of one that demands", of(a), "plain.test", nil, false},
 		{"a site that demands over a plain connection", nil, "a.test", a, false},
-		{"another CA since", of(a), "a.test", changed, false},
-		{"no demand any more", of(a), "a.test", nil, true},
+		{"the site demands another CA now", of(a), "a.test", changed, false},
+		{"the site has stopped demanding one", of(a), "a.test", nil, true},
 	} {
 		if got := test.identity.isFor(test.host, test.demand); got != test.want {
 			t.Errorf("%s: got %v, want %v", test.name, got, test.want)

@@ -54,8 +54,8 @@ func TestTheProtocolsThatAnUpgradeMayLeadTo(t *testing.T) {
 		{"one of several", "a, b", "b", "a, b", 101},
 		{"another one", "websocket", "h2c", "websocket", 502},
 		{"none", "websocket", "", "websocket", 502},
-		{"h2c is not offered", "h2c", "h2c", "", 502},
-		{"nor among others", "websocket, h2c", "h2c", "", 502},
+		{"h2c is not offered to the upstream", "h2c", "h2c", "", 502},
+		{"h2c is not offered among others either", "websocket, h2c", "h2c", "", 502},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			leaks(t)
@@ -132,7 +132,7 @@ func TestAClientThatDoesNotReadItsErrorsIsCutOff(t *testing.T) {
 	cut := time.Now()
 	p.conns.Wait()
 	if held := time.Since(cut); held > 3*time.Second {
-		t.Errorf("its socket was held for %v longer, to say goodbye to a client that does not listen", held)
+		t.Errorf("the socket was kept for %v longer for a client that does not read", held)
 	}
 	_ = conn.Close()
 	<-ended

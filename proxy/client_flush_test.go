@@ -29,8 +29,8 @@ func TestADrainDoesNotWaitLongForAClientThatReadsNothing(t *testing.T) {
 		want     time.Duration
 	}{
 		{"the drain begins while the client reads nothing", false, bodyIdle, drainFlushTime},
-		{"the drain begins before", true, bodyIdle, drainFlushTime},
-		{"a body may stand still for less", true, 2 * time.Second, 2 * time.Second},
+		{"the drain begins before that", true, bodyIdle, drainFlushTime},
+		{"the time limit for idle bodies is shorter", true, 2 * time.Second, 2 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -132,7 +132,7 @@ func TestHowResponsesAreFramed(t *testing.T) {
 				t.Errorf("got  %q\nwant %q", got, test.want)
 			}
 			if closeAfter != test.closeAfter {
-				t.Errorf("closes after it: %v, want %v", closeAfter, test.closeAfter)
+				t.Errorf("the connection closes after the answer: got %v, want %v", closeAfter, test.closeAfter)
 			}
 		})
 	}
@@ -228,7 +228,7 @@ func TestWhatTheSocketTellsOfTheClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !moving() {
-		t.Error("a client that reads is not seen to")
+		t.Error("a client that reads is not attended to")
 	}
 	if !w.Progressed() {
 		t.Error("a client that reads is seen to by the first that asks in a sweep, and not by the second")

@@ -65,7 +65,7 @@ func TestAHandshakeOfWhichNothingComesGivesWayAfterASecond(t *testing.T) {
 	s.advance(freshGrace)
 	waiting := s.admitting()
 	if s.conn().timer.Phase() != deadline.PhaseHandshake {
-		t.Fatal("it gave way within its first second")
+		t.Fatal("the connection gave way within its first second")
 	}
 	// A part of a ClientHello restarts the second.
 	if _, err := io.WriteString(s.client, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc"); err != nil {
@@ -76,7 +76,7 @@ func TestAHandshakeOfWhichNothingComesGivesWayAfterASecond(t *testing.T) {
 	s.advance(freshGrace)
 	s.sweeper.Swept()
 	if conn.timer.Phase() != deadline.PhaseHandshake {
-		t.Fatal("it gave way within a second of its last byte")
+		t.Fatal("the connection gave way within a second of its last byte")
 	}
 	s.advance(deadline.Interval)
 	s.sweeper.Swept()

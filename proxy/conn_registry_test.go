@@ -183,7 +183,7 @@ func TestANewConnectionHasAMomentForItsRequestWhenTheServerDrains(t *testing.T) 
 	r.advance(freshDrainGrace + 2*deadline.Interval)
 	c.timer.Check(r.sweeper.Clock.Load())
 	if !r.interrupted(t, c) {
-		t.Error("a connection that says nothing was waited for")
+		t.Error("the drain waited for a connection that sends nothing")
 	}
 }
 
@@ -300,7 +300,7 @@ func TestDrain(t *testing.T) {
 		waitFor(t, "the idle connection to be closed", func() bool { return idle.timer.Phase() == deadline.PhaseExpired })
 		r.remove(idle)
 		if r.interrupted(t, busy) || len(drained) > 0 {
-			t.Error("the request in flight was not waited for")
+			t.Error("the drain did not wait for the request in flight")
 		}
 		r.remove(busy)
 		r.remove(busy) // as for a connection that is closed twice
@@ -317,7 +317,7 @@ func TestDrain(t *testing.T) {
 		last := r.open(t, deadline.PhaseHandshake)
 		loop()
 		if len(drained) > 0 {
-			t.Error("the connection that was accepted last was not waited for")
+			t.Error("the drain did not wait for the connection that was accepted last")
 		}
 		r.remove(last)
 		if !<-drained {

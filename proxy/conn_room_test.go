@@ -83,7 +83,7 @@ func (c *crowdConn) cut(error) {
 // tell records that the registry has told a connection to leave.
 func (w *crowd) tell(c *crowdConn) {
 	if c.told {
-		w.t.Error("told a connection twice to leave")
+		w.t.Error("a connection was told to leave twice")
 	}
 	if w.r.open < w.r.limit || len(w.r.queue) == 0 {
 		w.t.Errorf("told a connection to leave with %d of %d open and %d that wait", w.r.open, w.r.limit, len(w.r.queue))
@@ -281,7 +281,7 @@ func TestAClientThatHoldsAllGivesWayToAnother(t *testing.T) {
 	}
 	w.connect(50)
 	if len(w.tickets) != 1 || w.cuts != 48 {
-		t.Error("with everybody within the share a further client has to wait")
+		t.Error("another client has to wait although nobody is above the share")
 	}
 }
 
@@ -367,7 +367,7 @@ func TestAcceptingGoesOnWhileOthersLeave(t *testing.T) {
 		}
 	}
 	if _, acceptOn := w.r.admit(numberedKey(100)); acceptOn {
-		t.Error("the listener accepts on without a bound")
+		t.Error("the listener accepts connections without a bound")
 	}
 }
 

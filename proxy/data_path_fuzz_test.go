@@ -271,7 +271,7 @@ func checkUpstream(t *testing.T, got []byte, sent []seenRequest, from int, raw [
 			}
 		}
 		if r.broken {
-			t.Fatalf("the upstream got chunks that are none: %q", got)
+			t.Fatalf("the upstream got invalid chunks: %q", got)
 		}
 		end = r.end
 	}
@@ -347,7 +347,7 @@ func checkResponses(t *testing.T, response []byte, sent []seenRequest) {
 			var body seenRequest
 			at += body.decode(response[at:])
 			if body.broken {
-				t.Fatalf("the client got chunks that are none: %q", response)
+				t.Fatalf("the client got invalid chunks: %q", response)
 			}
 		}
 		if !head.KeepAlive && at != len(response) {

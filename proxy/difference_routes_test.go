@@ -32,14 +32,14 @@ func TestTheDifferenceShowsRoutesByTheirPaths(t *testing.T) {
 		want          admin.Difference
 	}{
 		{"nothing", []config.Route{api, exact}, []config.Route{exact, api}, plain, admin.Difference{}},
-		{"a route more", []config.Route{api}, []config.Route{exact, api}, plain,
+		{"an added route", []config.Route{api}, []config.Route{exact, api}, plain,
 			admin.Difference{RoutesAdded: []admin.RouteSummary{{Host: "a.test", Listener: "l", Route: "/api", Exact: true, Action: "redirect 308 to /x"}}}},
-		{"a route less", []config.Route{api}, nil, plain, admin.Difference{RoutesRemoved: []admin.RouteSummary{summary(nil)}}},
+		{"a removed route", []config.Route{api}, nil, plain, admin.Difference{RoutesRemoved: []admin.RouteSummary{summary(nil)}}},
 		{"other methods of the only route with its path", []config.Route{get}, []config.Route{put}, plain,
 			admin.Difference{RoutesChanged: []admin.RouteChange{{RouteSummary: summary(put.Methods), Keys: []admin.KeyChange{{Key: "methods", Old: "GET", New: "PUT"}}}}}},
 		{"one of several routes with a path", []config.Route{get, api}, []config.Route{api, put}, plain,
 			admin.Difference{RoutesAdded: []admin.RouteSummary{summary(put.Methods)}, RoutesRemoved: []admin.RouteSummary{summary(get.Methods)}}},
-		{"the site's timeout, which the route has from it", []config.Route{api}, []config.Route{with(func(r *config.Route) { r.Settings = slower })}, slower,
+		{"the site's timeout, which the route inherits", []config.Route{api}, []config.Route{with(func(r *config.Route) { r.Settings = slower })}, slower,
 			admin.Difference{SitesChanged: []admin.SiteChange{{Host: "a.test", Listener: "l", Keys: []admin.KeyChange{{Key: "upstream_request_timeout_secs", Old: "60", New: "3600"}}}}}},
 		{"the route's own timeout", []config.Route{api}, []config.Route{with(func(r *config.Route) { r.Settings = slower })}, plain,
 			admin.Difference{RoutesChanged: []admin.RouteChange{{RouteSummary: summary(nil), Keys: []admin.KeyChange{{Key: "upstream_request_timeout_secs", Old: "60", New: "3600"}}}}}},

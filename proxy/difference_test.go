@@ -93,7 +93,7 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 			admin.KeyChange{Key: "health.interval_secs", Old: "10", New: "1"}, admin.KeyChange{Key: "health.timeout_secs", Old: "2", New: "1"},
 			admin.KeyChange{Key: "health.rise", Old: "2", New: "1"}, admin.KeyChange{Key: "health.fall", Old: "3", New: "1"}, admin.KeyChange{Key: "health.expect_status", Old: "200", New: "204"},
 			admin.KeyChange{Key: "retry.attempts", Old: "2", New: "1"}, admin.KeyChange{Key: "retry.budget_percent", Old: "20", New: "0"})},
-		{"an alias more", []string{`["alias.example"]`, `["alias.example", "other.example"]`},
+		{"an added alias", []string{`["alias.example"]`, `["alias.example", "other.example"]`},
 			site(admin.KeyChange{Key: "aliases", Old: "alias.example", New: "alias.example, other.example"})},
 		{"aliases that are redirected", []string{"redirect_aliases = false", "redirect_aliases = true"},
 			site(admin.KeyChange{Key: "redirect_aliases", Old: "false", New: "true"})},
@@ -104,7 +104,7 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 		{"two timeouts of one site", []string{"5\n", "6\n", "63\n", "7\n"}, site(
 			admin.KeyChange{Key: "upstream_connect_timeout_secs", Old: "5", New: "6"}, admin.KeyChange{Key: "upstream_request_timeout_secs", Old: "63", New: "7"})},
 		{"an upstream's own bound", []string{"upstream_max_connections = 1\n", "upstream_max_connections = 15\n"}, site(admin.KeyChange{Key: "upstream_max_connections", Old: "1", New: "15"})},
-		{"an upstream's own bound that goes", []string{"upstream_max_connections = 1\n", ""}, site(admin.KeyChange{Key: "upstream_max_connections", Old: "1", New: ""})},
+		{"an upstream's own bound that is removed", []string{"upstream_max_connections = 1\n", ""}, site(admin.KeyChange{Key: "upstream_max_connections", Old: "1", New: ""})},
 		{"a site's rate", []string{"requests_per_second = 69", "requests_per_second = 0.5", "burst = 70", "burst = 7"}, site(
 			admin.KeyChange{Key: "rate_limit.requests_per_second", Old: "69", New: "0.5"}, admin.KeyChange{Key: "rate_limit.burst", Old: "70", New: "7"})},
 		{"a site's other limits", []string{"total_requests_per_second = 65", "total_requests_per_second = 0", "concurrent = 1\nconcurrent_wait_secs = 5\nbody_limit_bytes = 67\nbody_idle_timeout_secs = 68\n",
@@ -112,13 +112,13 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 			admin.KeyChange{Key: "total_requests_per_second", Old: "65", New: "0"}, admin.KeyChange{Key: "concurrent", Old: "1", New: "2"},
 			admin.KeyChange{Key: "concurrent_wait_secs", Old: "5", New: "0"}, admin.KeyChange{Key: "body_limit_bytes", Old: "67", New: ""},
 			admin.KeyChange{Key: "body_idle_timeout_secs", Old: "68", New: "3600"})},
-		{"the file's header rules, which the sites have too", []string{`set = { "X-A" = "1" }`, `set = { "X-A" = "9", "X-D" = "1" }`, "[response_headers]\nset = { \"X-A\" = \"1\" }", "[response_headers]"},
+		{"the file's header rules, which the sites inherit", []string{`set = { "X-A" = "1" }`, `set = { "X-A" = "9", "X-D" = "1" }`, "[response_headers]\nset = { \"X-A\" = \"1\" }", "[response_headers]"},
 			admin.Difference{Settings: []admin.KeyChange{{Key: "request_headers", Old: "set X-A: 1, default X-B: 1, remove X-C", New: "set X-A: 9, default X-B: 1, remove X-C, set X-D: 1"},
 				{Key: "response_headers", Old: "set X-A: 1, default X-B: 1, remove X-C", New: "default X-B: 1, remove X-C"}}}},
 		{"a site's header rules", []string{`set = { "X-A" = "2" }`, `set = { "X-A" = "9" }`, `set = { "X-A" = "2" }`, `remove = ["X-A"]`, "default = { \"X-B\" = \"2\" }\nremove = [\"X-C\"]\n[[", "[["}, site(
 			admin.KeyChange{Key: "request_headers", Old: "set X-A: 2, default X-B: 2, remove X-C", New: "set X-A: 9, default X-B: 2, remove X-C"},
 			admin.KeyChange{Key: "response_headers", Old: "set X-A: 2, default X-B: 2, remove X-C", New: "remove X-A"})},
-		{"the file's maintenance, which the sites have too", []string{"\nmaintenance_file = \"DIR/text.pem\"", "", `["192.0.2.1"]`, `["192.0.2.1", "2001:db8::/32"]`},
+		{"the file's maintenance, which the sites inherit", []string{"\nmaintenance_file = \"DIR/text.pem\"", "", `["192.0.2.1"]`, `["192.0.2.1", "2001:db8::/32"]`},
 			admin.Difference{Settings: []admin.KeyChange{{Key: "maintenance_file", Old: page, New: ""},
 				{Key: "maintenance_allow", Old: "192.0.2.1/32", New: "192.0.2.1/32, 2001:db8::/32"}}}},
 		{"a site's maintenance", []string{"68\nmaintenance_file = \"DIR/text.pem\"", "68\nmaintenance_file = \"\"", `["192.0.2.2"]`, `[]`}, site(
@@ -128,7 +128,7 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 			{Key: "listeners[0].trusted_proxies", Old: "192.0.2.5/32", New: "192.0.2.5/32, 10.0.0.0/8"},
 			{Key: "listeners[0].trusted_proxies_file", Old: dir + "/proxies.txt (1 network, 3279e8d5)", New: dir + "/more-proxies.txt (2 networks, 11e9df82)"},
 			{Key: "listeners[0].client_ip_header", Old: "X-Real-IP", New: ""}}}},
-		{"the file's access, which the sites have too", []string{`["203.0.113.1"]`, `[]`, "[]\nallow_file = \"DIR/networks\"\n", "[]\n", `["198.51.100.1"]`, `["::/0"]`, "deny_file = \"DIR/networks\"\nbasic_users_file = \"DIR/users\"\nforward_auth = \"http://127.0.0.1:9091/verify\"\nforward_auth_headers = [\"X-User-1\"]\nsatisfy = \"all\"\n[request",
+		{"the file's access, which the sites inherit", []string{`["203.0.113.1"]`, `[]`, "[]\nallow_file = \"DIR/networks\"\n", "[]\n", `["198.51.100.1"]`, `["::/0"]`, "deny_file = \"DIR/networks\"\nbasic_users_file = \"DIR/users\"\nforward_auth = \"http://127.0.0.1:9091/verify\"\nforward_auth_headers = [\"X-User-1\"]\nsatisfy = \"all\"\n[request",
 			"deny_file = \"\"\nforward_auth = \"\"\nforward_auth_headers = [\"Remote-User\"]\nsatisfy = \"any\"\n[request"}, admin.Difference{Settings: []admin.KeyChange{
 			{Key: "access.allow", Old: "203.0.113.1", New: "none"}, {Key: "access.allow_file", Old: networks, New: ""},
 			{Key: "access.deny", Old: "198.51.100.1", New: "::/0"}, {Key: "access.deny_file", Old: networks, New: "none"},

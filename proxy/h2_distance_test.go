@@ -301,7 +301,7 @@ func TestWindowUpdatesForWhatWasSentAreNoFlood(t *testing.T) {
 		want    string
 	}{
 		// Go's client does this, for the stream and for the connection.
-		{"two for each 4 KiB, after all has come", 2 * size / (4 << 10), "PING"},
+		{"two for each 4 KiB, after the response", 2 * size / (4 << 10), "PING"},
 		{"one for each 256 bytes", size / 256, "GOAWAY"},
 	}
 	for _, test := range tests {

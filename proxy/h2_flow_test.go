@@ -124,12 +124,12 @@ func TestAWindowGrowsWhileItHoldsTheUploadUp(t *testing.T) {
 		held []int64
 		want []bool
 	}{
-		{"The upstream takes all at once", []int64{0, 0, 0, 0}, []bool{false, false, false, true}},
-		{"The window comes in a burst", []int64{50, 0, 50, 0}, []bool{false, false, false, true}},
-		{"The upstream never comes to the end", []int64{50, 50, 50, 50, 50, 50, 50, 50}, make([]bool, 8)},
-		{"Only the first bytes were taken at once", []int64{0, 50, 50, 50}, make([]bool, 4)},
-		{"A stall does not forbid it for ever", []int64{100, 100, 50, 50, 50, 0, 50, 0}, []bool{7: true}},
-		{"It grows once in two windows", []int64{0, 0, 0, 0, 0, 0, 0, 0}, []bool{3: true, 7: true}},
+		{"The upstream takes everything at once", []int64{0, 0, 0, 0}, []bool{false, false, false, true}},
+		{"The whole window arrives in a burst", []int64{50, 0, 50, 0}, []bool{false, false, false, true}},
+		{"The upstream never empties the buffer", []int64{50, 50, 50, 50, 50, 50, 50, 50}, make([]bool, 8)},
+		{"The upstream keeps up only at first", []int64{0, 50, 50, 50}, make([]bool, 4)},
+		{"The upstream catches up after a stall", []int64{100, 100, 50, 50, 50, 0, 50, 0}, []bool{7: true}},
+		{"The upstream takes two windows at once", []int64{0, 0, 0, 0, 0, 0, 0, 0}, []bool{3: true, 7: true}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -218,7 +218,7 @@ func TestUrgentStreamsGoFirstAndEqualsInTurn(t *testing.T) {
 		send func(c *h2Client)
 		want string // the streams of the frames, one letter per run
 	}{
-		{"equals share", func(c *h2Client) {
+		{"equal streams share the connection", func(c *h2Client) {
 			c.request(1, "GET", "/large", true)
 			c.request(3, "GET", "/large", true)
 		}, "1313"},
@@ -226,7 +226,7 @@ func TestUrgentStreamsGoFirstAndEqualsInTurn(t *testing.T) {
 			c.request(1, "GET", "/large", true, "priority", "u=5")
 			c.request(3, "GET", "/large", true, "priority", "u=1")
 		}, "31"},
-		{"one after the other where parts are of no use", func(c *h2Client) {
+		{"responses that are not incremental go one after the other", func(c *h2Client) {
 			c.request(1, "GET", "/large", true, "priority", "u=3")
 			c.request(3, "GET", "/large", true, "priority", "u=3")
 		}, "13"},

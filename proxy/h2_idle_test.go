@@ -51,7 +51,7 @@ func TestNoFrameKeepsAConnectionWithoutAStreamOpen(t *testing.T) {
 					}
 					return
 				case <-deadline:
-					t.Fatal("the connection is open still")
+					t.Fatal("the connection is still open")
 				case <-time.After(100 * time.Millisecond): // such a client's interval
 				}
 			}

@@ -131,7 +131,7 @@ func TestRulesHoldForEveryAnswerOfTheProxy(t *testing.T) {
 	}{
 		{"an unknown host", request(func(r *Request) { r.Authority = "other.test" }), "", 404, false},
 		{"no host", request(func(r *Request) { r.Authority = "" }), "", 400, false},
-		{"a method that makes no sense", request(func(r *Request) { r.Method = "TRACE" }), "", 405, false},
+		{"a method that cannot be used", request(func(r *Request) { r.Method = "TRACE" }), "", 405, false},
 		{"the health path", request(func(r *Request) { r.Target = "/health" }), "", 200, false},
 		{"a body that is too large", request(func(r *Request) {
 			r.Method, r.ContentLength, r.Body = "POST", 11, bodyOf("hello world")

@@ -69,8 +69,8 @@ func TestHealthPort(t *testing.T) {
 	}{
 		{"GET of the path is 200 and empty", "GET /health" + head, false, 200, ""},
 		{"HEAD of the path is 200", "HEAD /health" + head, false, 200, ""},
-		{"any Host will do", "GET /health HTTP/1.1\r\nHost: example.com\r\n\r\n", false, 200, ""},
-		{"HTTP/1.0 will do", "GET /health HTTP/1.0\r\n\r\n", false, 200, ""},
+		{"any Host is accepted", "GET /health HTTP/1.1\r\nHost: example.com\r\n\r\n", false, 200, ""},
+		{"HTTP/1.0 is accepted", "GET /health HTTP/1.0\r\n\r\n", false, 200, ""},
 		{"a query makes no difference", "GET /health?full=1" + head, false, 200, ""},
 		{"during shutdown it is 503", "GET /health" + head, true, 503, "Service Unavailable"},
 		{"HEAD during shutdown is 503", "HEAD /health" + head, true, 503, ""},

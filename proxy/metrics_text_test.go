@@ -27,7 +27,7 @@ func TestTheTextFormat(t *testing.T) {
 		{"labels", labelled, func(text *metricsText) { text.count(2, "", "y") }, "x_bytes{a=\"\",b=\"y\"} 2\n"},
 		{"labels to be escaped", labelled, func(text *metricsText) { text.count(2, "\"\n\\", "a b{c=\"d\"} 1\n") },
 			"x_bytes{a=\"\\\"\\n\\\\\",b=\"a b{c=\\\"d\\\"} 1\\n\"} 2\n"},
-		{"a label that is no UTF-8", labelled, func(text *metricsText) { text.count(2, "\xff\xfe", "ü") }, "x_bytes{a=\"\uFFFD\",b=\"ü\"} 2\n"},
+		{"a label that is not UTF-8", labelled, func(text *metricsText) { text.count(2, "\xff\xfe", "ü") }, "x_bytes{a=\"\uFFFD\",b=\"ü\"} 2\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			text := metricsText{family: &test.family}

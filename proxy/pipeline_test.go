@@ -33,7 +33,7 @@ func TestAnswersOfTheProxyItself(t *testing.T) {
 		close  bool
 	}{
 		{"the health path is answered whatever the host", func(r *Request) { r.Target, r.Authority = "/health", "" }, 200, "", false},
-		{"also with a query", func(r *Request) { r.Target = "/health?x" }, 200, "", false},
+		{"the health path with a query", func(r *Request) { r.Target = "/health?x" }, 200, "", false},
 		{"a POST to the health path is routed", func(r *Request) { r.Target, r.Method, r.Authority = "/health", "POST", "b.test" }, 404, "Not Found", false},
 		{"an unknown host", func(r *Request) { r.Authority = "b.test" }, 404, "Not Found", false},
 		{"a missing host", func(r *Request) { r.Authority = "" }, 400, "Bad Request", false},
@@ -166,7 +166,7 @@ func TestFailuresOfTheUpstreamSide(t *testing.T) {
 		log    string
 	}{
 		{"an upstream that closes is a 502", "", nil, 502, `UPSTREAM_ERROR host=a.test upstream=127.0.0.1:`},
-		{"no HTTP is a 502", "garbage\r\n\r\n", nil, 502, "UPSTREAM_ERROR"},
+		{"an answer that is not HTTP is a 502", "garbage\r\n\r\n", nil, 502, "UPSTREAM_ERROR"},
 		{"two lengths are a 502", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", nil, 502, "UPSTREAM_ERROR"},
 		{"switching protocols unasked is a 502", "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", nil, 502, "UPSTREAM_ERROR"},
 		{"half a head is a 502", "HTTP/1.1 200 OK\r\nConte", nil, 502, "UPSTREAM_ERROR"},

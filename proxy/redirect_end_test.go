@@ -50,7 +50,7 @@ func redirectsOf(t *testing.T, d *DynamicConfig, method, host, target string, mo
 		fields := made.route.redirect(host, target).fields
 		location, err := url.Parse(fields[0].Value)
 		if err != nil {
-			t.Fatalf("got the Location %q, which is no URL: %v", fields[0].Value, err)
+			t.Fatalf("got the Location %q, which is not a URL: %v", fields[0].Value, err)
 		}
 		if location.Host != "" {
 			host = location.Host

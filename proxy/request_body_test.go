@@ -23,9 +23,9 @@ func TestRequestBody(t *testing.T) {
 		{"a body under the limit passes", bodyOf("four"), 5, "four", io.EOF, true, nil},
 		{"a body of exactly the limit passes", bodyOf("four"), 4, "four", io.EOF, true, nil},
 		{"the byte that crosses the limit ends it", bodyOf("four!"), 4, "four", errBodyTooLarge, false, errBodyTooLarge},
-		{"also when bytes come one by one", &fakeBody{parts: []string{"f", "o", "u", "r", "!"}, err: io.EOF}, 4, "four", errBodyTooLarge, false, errBodyTooLarge},
+		{"the limit also holds for bytes that come one by one", &fakeBody{parts: []string{"f", "o", "u", "r", "!"}, err: io.EOF}, 4, "four", errBodyTooLarge, false, errBodyTooLarge},
 		{"an error of the source is kept", &fakeBody{parts: []string{"fo"}, err: broken}, 9, "fo", broken, false, broken},
-		{"a source that breaks off is not an end", &fakeBody{parts: []string{"fo"}, err: io.ErrUnexpectedEOF}, 9, "fo", io.ErrUnexpectedEOF, false, io.ErrUnexpectedEOF},
+		{"a source that breaks off does not end the body", &fakeBody{parts: []string{"fo"}, err: io.ErrUnexpectedEOF}, 9, "fo", io.ErrUnexpectedEOF, false, io.ErrUnexpectedEOF},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var body requestBody

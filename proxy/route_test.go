@@ -76,11 +76,11 @@ func TestARouteAnswersByItself(t *testing.T) {
 		{"an error with the text of its status", config.Route{Path: "/no", Respond: 403}, "/no", `403 "" "text/plain; charset=utf-8" Forbidden`, "status=403 upstream=- duration_ms=N route=/no\n"},
 		{"a success without a body", config.Route{Path: "/ok", Respond: 201}, "/ok", `201 "" "" `, "route=/ok\n"},
 		{"an answer that has no body", config.Route{Path: "/none", Respond: 204, RespondBody: []byte("x"), RespondType: "a/b"}, "/none", `204 "" "" `, "route=/none\n"},
-		{"an answer not modified", config.Route{Path: "/same", Respond: 304}, "/same", `304 "" "" `, "route=/same\n"},
+		{"a fixed answer of 304", config.Route{Path: "/same", Respond: 304}, "/same", `304 "" "" `, "route=/same\n"},
 		{"a redirect", config.Route{Path: "/old", Redirect: "https://{host}/new{path}{query}", RedirectStatus: 308}, "/old/x?y=1",
 			`308 "https://a.test/new/old/x?y=1" "text/plain; charset=utf-8" Permanent Redirect`, "status=308 upstream=- duration_ms=N route=/old\n"},
-		{"a redirect that cannot be", config.Route{Path: "/old", Redirect: "/new{path}", RedirectStatus: 302}, "/old/\xff", `400 "" "text/plain; charset=utf-8" Bad Request`, "route=/old\n"},
-		{"a redirect without the part that cannot be", config.Route{Path: "/old", Redirect: "/new", RedirectStatus: 302}, "/old/\xff", `302 "/new" "text/plain; charset=utf-8" Found`, "route=/old\n"},
+		{"a redirect that would not be a valid URL", config.Route{Path: "/old", Redirect: "/new{path}", RedirectStatus: 302}, "/old/\xff", `400 "" "text/plain; charset=utf-8" Bad Request`, "route=/old\n"},
+		{"a redirect without the invalid part", config.Route{Path: "/old", Redirect: "/new", RedirectStatus: 302}, "/old/\xff", `302 "/new" "text/plain; charset=utf-8" Found`, "route=/old\n"},
 		{"an ambiguous path", page, "/x/..;/page", `400 "" "text/plain; charset=utf-8" Bad Request`, "status=400 upstream=- duration_ms=N error=\"ambiguous path\"\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

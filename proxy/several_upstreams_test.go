@@ -102,7 +102,7 @@ func TestTheStateBelongsToTheWayToTheUpstream(t *testing.T) {
 	}
 	same := func(*config.Settings) {}
 	if keyOf(same) != keyOf(func(s *config.Settings) { s.ConnectTimeout = time.Second; s.Balance = "cookie" }) {
-		t.Error("a state is lost although the upstream is spoken to in the same way")
+		t.Error("the state of an upstream is lost although the settings for it are the same")
 	}
 	for name, change := range map[string]func(*config.Settings){
 		"another scheme":            func(s *config.Settings) { s.UpstreamScheme = "http" },

@@ -76,7 +76,7 @@ func TestTheRulesOfAccessTogether(t *testing.T) {
 		{"in both, and one is enough", config.Access{Allow: inAllow, Deny: inAllow, Any: true}, nil, 403, `error="client in deny"`},
 
 		{"no password", config.Access{Users: users}, nil, 401, `error="no password"`},
-		{"a right password", config.Access{Users: users}, fieldList("authorization", right), 200, ""},
+		{"a correct password", config.Access{Users: users}, fieldList("authorization", right), 200, ""},
 		{"a wrong password", config.Access{Users: users}, fieldList("Authorization", wrong), 401, "AUTH_FAILED client_ip=192.0.2.7 host=a.test path=/ status=401 rule=basic user=ann\n"},
 		{"an unknown user, whose name may be a password", config.Access{Users: users}, fieldList("Authorization", basic("hunter2", "x")), 401, "status=401 rule=basic\n"},
 		{"damaged credentials", config.Access{Users: users}, fieldList("Authorization", "Basic !"), 401, "AUTH_FAILED"},

@@ -109,7 +109,7 @@ func TestASessionBelongsToItsServerName(t *testing.T) {
 			{"no name after a name", same, same, "a.example", "", false, false},
 			{"a name after no name", same, same, "", "a.example", false, false},
 			{"no name twice", same, same, "", "", true, false},
-			{"no name, and several certificates since", same, both, "", "", false, true},
+			{"no name, and several certificates after the reload", same, both, "", "", false, true},
 		} {
 			t.Run(tls.VersionName(version)+", "+test.name, func(t *testing.T) {
 				source := &tableSource{}

@@ -40,10 +40,10 @@ func TestCertTableFindsTheCertificate(t *testing.T) {
 		{"by a name with the root's dot", "b.example.", one},
 		{"by a wildcard", "y.w.example", wild},
 		{"an exact name goes before a wildcard", "x.w.example", other},
-		{"a wildcard stands for one label only", "z.y.w.example", nil},
-		{"a wildcard does not stand for no label", "w.example", nil},
-		{"an unknown name has none", "c.example", nil},
-		{"no name has none where there are several", "", nil},
+		{"a wildcard covers exactly one label", "z.y.w.example", nil},
+		{"a wildcard does not cover its own domain", "w.example", nil},
+		{"an unknown name gets none", "c.example", nil},
+		{"no name gets none of several certificates", "", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := table.Find(&tls.ClientHelloInfo{ServerName: test.server}); got != test.want {
@@ -52,7 +52,7 @@ func TestCertTableFindsTheCertificate(t *testing.T) {
 		})
 	}
 	if got := cert.NewTable([]*tls.Certificate{one}).Find(&tls.ClientHelloInfo{}); got != one {
-		t.Error("without a server name the only certificate has to be found")
+		t.Error("without a server name: got no certificate, want the only one")
 	}
 	for name, test := range map[string]struct {
 		certificates []*tls.Certificate

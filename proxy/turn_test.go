@@ -86,7 +86,7 @@ func TestAClientWithManyConnectionsTakesTurns(t *testing.T) {
 	all.close(account)
 	all.open(key)
 	if account.turns.Load() != turns {
-		t.Error("the turns are others although some may be taken")
+		t.Error("the client got other turns although some may be taken")
 	}
 }
 

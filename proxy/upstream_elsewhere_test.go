@@ -52,7 +52,7 @@ func TestARequestThatWasNotActedOnGoesElsewhere(t *testing.T) {
 		{"an unknown method", refused, Request{Method: "BREW"}, nil, "BREW "},
 		{"a GET that fails", failed, Request{Method: "GET"}, nil, "GET "},
 		{"a POST that fails", failed, Request{Method: "POST", ContentLength: 4}, bodyOf("body"), ""},
-		{"a POST whose body was taken further", refused, Request{Method: "POST", ContentLength: -1},
+		{"a POST of whose body too much was sent", refused, Request{Method: "POST", ContentLength: -1},
 			&fakeBody{parts: []string{strings.Repeat("a", 1<<20), strings.Repeat("b", 1<<20)}, err: io.EOF}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -163,8 +163,8 @@ func TestATruncatedBodyForAnHTTP10ClientIsNoOrderlyEnd(t *testing.T) {
 		name, answer string
 		orderly      bool
 	}{
-		{"a whole one is", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n0\r\n\r\n", true},
-		{"a truncated one is not", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", false},
+		{"a complete body ends in order", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n0\r\n\r\n", true},
+		{"a truncated body does not", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			upstream := scriptedUpstream(t, nil, func(_ int, r *bufio.Reader, conn net.Conn) {

@@ -85,7 +85,7 @@ func TestAPinnedConnectionIsClosedLikeAnIdleOne(t *testing.T) {
 			waitFor(t, "the end to arrive", func() bool { return !conn.fit() })
 			pool.sweep(time.Now())
 		}},
-		{"when the upstream is named no more", func(_ *testing.T, all *upstreams, _ *upstreamPool, _ *upstreamConn, _ net.Conn) {
+		{"when no route names the upstream any more", func(_ *testing.T, all *upstreams, _ *upstreamPool, _ *upstreamConn, _ net.Conn) {
 			all.keep(routesTo())
 		}},
 	} {
@@ -102,7 +102,7 @@ func TestAPinnedConnectionIsClosedLikeAnIdleOne(t *testing.T) {
 				t.Error("the connection is still open")
 			}
 			if pin.take(pool, "a", nil) != nil {
-				t.Error("the client gets a closed connection")
+				t.Error("the pool hands the client a closed connection")
 			}
 			pin.release()
 		})

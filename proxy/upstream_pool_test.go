@@ -238,12 +238,12 @@ func TestPoolsAreKeptOverReloadsThatKeepTheUpstream(t *testing.T) {
 		t.Error("the pool of an upstream that is still named was not kept")
 	}
 	if conns[other].closed != 1 || conns[secure].closed != 1 {
-		t.Error("connections to upstreams that are named no more were not closed")
+		t.Error("connections to upstreams that no route names any more were not closed")
 	}
 	late := new(countedConn) // of a request that was in flight at the reload
 	giveIdle(u.pool(other, 0), &upstreamConn{Conn: late})
 	if late.closed != 1 {
-		t.Error("a connection came back into a pool that is used no more")
+		t.Error("a connection came back into a pool that is no longer used")
 	}
 	if again := siteTo("again", "10.0.0.2:1", "http"); u.pool(again, 0) == u.pool(other, 0) {
 		t.Error("an upstream that is named again has the closed pool")
