@@ -235,9 +235,22 @@ Feature: Several upstreams
         | host     | example.test  |
         | upstream | ${upstream:a} |
 
-    @S-18.5 @S-18.7
-    Scenario: An upstream whose HTTP/2 connections all end without an answer is out
+    @S-18.5
+    Scenario: An upstream whose connections all end without an answer is out
       Given an upstream "a" that closes without answering
+      And the site "example.test" is served from the upstreams "a, b"
+      And the setting "listeners[0].sites[0].balance" is "round_robin"
+      And the proxy is running
+      When a client requests "https://example.test/" 30 times
+      Then the answers are all "b"
+      And the log has a line "UPSTREAM_DOWN" with:
+        | host     | example.test  |
+        | upstream | ${upstream:a} |
+        | by       | requests      |
+
+    @S-18.5 @S-18.7
+    Scenario Outline: An upstream whose HTTP/2 <fails> is out
+      Given an upstream "a" that <answers>
       And an upstream "b" that speaks only HTTP/2
       And the site "example.test" is served from the upstreams "a, b"
       And the settings:
@@ -250,6 +263,14 @@ Feature: Several upstreams
         | host     | example.test  |
         | upstream | ${upstream:a} |
         | by       | requests      |
+
+      Examples:
+        | fails                                      | answers                                                                    |
+        | connections all end without an answer      | closes without answering                                                   |
+        | requests all get REFUSED_STREAM            | speaks only HTTP/2 and refuses each request with "REFUSED_STREAM"          |
+        | requests all get GOAWAY                    | speaks only HTTP/2 and refuses each request with "GOAWAY"                  |
+        | connections all begin with GOAWAY          | speaks only HTTP/2 and begins each connection with "GOAWAY"                |
+        | connections all have a limit of no streams | speaks only HTTP/2 and begins each connection with "a limit of no streams" |
 
     @S-18.5
     Scenario Outline: While one of three upstreams <fault>, no request fails

@@ -116,16 +116,16 @@ func (c *upstreamCall) mayRepeat(err error) bool {
 	return errors.As(err, &unsent) || c.isRepeatable()
 }
 
-// blames reports whether an error of roundTrip is a failed connection to the upstream (S-18.5): none could be made, or
-// a new one ended before any answer. Other errors do not blame it: a connection that has answered may end at any time,
-// an answer may take long, and clients leave.
+// blames reports whether an error of roundTrip counts as a failed connection to the upstream (S-18.5): none could be made, a
+// new one ended before any answer, or over HTTP/2 the upstream refused the request. Other errors do not blame it: a
+// connection that has answered may end at any time, an answer may take long, and clients leave.
 func (c *upstreamCall) blames(err error) bool {
 	if c.cancelled() != nil {
 		return false
 	}
 	var notConnected errNotConnected
 	var closed errUpstreamClosed
-	return errors.As(err, &notConnected) || errors.As(err, &closed) && (!c.onKept || isFresh(err)) && !isTimeout(err)
+	return errors.As(err, &notConnected) || errors.As(err, &closed) && (!c.onKept || blamesServer(err)) && !isTimeout(err)
 }
 
 // mayGoElsewhere reports whether a request that failed with the error may be sent to another upstream (S-18.2): nothing

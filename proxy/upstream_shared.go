@@ -106,10 +106,10 @@ func (c *upstreamCall) mayRepeatShared(err error) bool {
 	return failed.Unprocessed || failed.Lost && errors.As(err, &closed) && c.isRepeatable()
 }
 
-// isFresh reports whether an error comes from a shared connection that has never answered.
-func isFresh(err error) bool {
+// blamesServer reports whether an error of a shared connection counts as a failed connection.
+func blamesServer(err error) bool {
 	var failed *h2client.Error
-	return errors.As(err, &failed) && failed.Fresh
+	return errors.As(err, &failed) && failed.Blames
 }
 
 // passedReset returns the code with which the upstream has reset its stream if the stream of an HTTP/2 client must be

@@ -39,6 +39,32 @@ func (w *World) refusingH2Upstream(name, how string) error {
 	})
 }
 
+// h2Greetings are what an upstream of HTTP/2 that wants no request sends at the beginning of each connection.
+var h2Greetings = map[string]func(f *http2.Framer) error{
+	"GOAWAY": func(f *http2.Framer) error { return f.WriteGoAway(0, http2.ErrCodeNo, nil) },
+	"a limit of no streams": func(f *http2.Framer) error {
+		return f.WriteSettings(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 0})
+	},
+}
+
+// unwillingH2Upstream is an upstream of HTTP/2 that says on each connection that it wants no request, and refuses those that were on
+// their way.
+func (w *World) unwillingH2Upstream(name, how string) error {
+	greet := h2Greetings[how]
+	if greet == nil {
+		return fmt.Errorf("%q is not a way to begin a connection", how)
+	}
+	return w.scriptedH2Upstream(name, nil, func(_ *upstream, framer *http2.Framer) {
+		err := greet(framer)
+		for err == nil {
+			var frame http2.Frame
+			if frame, err = framer.ReadFrame(); err == nil && frame.Header().Type == http2.FrameHeaders && how != "GOAWAY" {
+				err = framer.WriteRSTStream(frame.Header().StreamID, http2.ErrCodeRefusedStream)
+			}
+		}
+	})
+}
+
 // scriptedH2Upstream is an upstream of HTTP/2, over TLS if there is a configuration, whose connections serve has when both sides
 // have sent their first frames.
 func (w *World) scriptedH2Upstream(name string, config *tls.Config, serve func(up *upstream, framer *http2.Framer)) error {

@@ -17,6 +17,7 @@ func (w *World) h2UpstreamSteps() []step {
 		{`an upstream {string} that speaks only HTTP/2, with {int} streams on a connection`, w.narrowH2Upstream, "That is its SETTINGS_MAX_CONCURRENT_STREAMS."},
 		{`an upstream {string} that speaks only HTTP/2, over TLS`, w.h2TLSUpstream, "With a certificate for its address, from the CA that the daemon trusts."},
 		{`an upstream {string} that speaks only HTTP/2 and refuses each request with {string}`, w.refusingH2Upstream, "`GOAWAY`, which says that it has not acted on the request, or the error code of the RST_STREAM: `REFUSED_STREAM`, `INTERNAL_ERROR`."},
+		{`an upstream {string} that speaks only HTTP/2 and begins each connection with {string}`, w.unwillingH2Upstream, "`GOAWAY`, or `a limit of no streams`, after which it refuses the requests that were on their way."},
 		{`an upstream {string} that speaks only HTTP/2 and leaves some bodies unread`, w.unreadH2Upstream, "Those below `/unread`, which it does not answer either. It answers the others with 200 and its name when it has read them, and gives back windows of 65,535 bytes as it reads."},
 		{`an upstream {string} that speaks only HTTP/2, over TLS, and leaves some bodies unread`, w.unreadH2TLSUpstream, "The same."},
 		{`an upstream {string} that speaks only HTTP/2 and ends a connection after {int} resets`, w.countingH2Upstream, "With ENHANCE_YOUR_CALM, as many servers do. Answers 200 with its name, below `/wait` never, below `/later` when it is released."},

@@ -24,8 +24,6 @@ type FaultCase struct {
 	Slow bool
 	// Bodiless sets the field of the load. If the upstream has not processed a request, its body may be lost.
 	Bodiless bool
-	// Retries reports whether so many requests go to another upstream that the usual retry budget does not suffice.
-	Retries bool
 	// OwnProcess reports whether the upstream needs its own process.
 	OwnProcess bool
 }

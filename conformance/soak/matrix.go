@@ -32,9 +32,6 @@ func (c Combination) Settings() string {
 	if c.Slow {
 		text += "upstream_request_timeout_secs = 1\nbody_idle_timeout_secs = 1\n"
 	}
-	if c.Retries {
-		text += "[listeners.sites.retry]\nbudget_percent = 100\n"
-	}
 	return text
 }
 
@@ -101,8 +98,8 @@ func faultsOf(w Wire) []FaultCase {
 	if w.HTTP2 {
 		all = append(all,
 			FaultCase{Name: "GOAWAY in the middle", Fault: GoesAway, Bodiless: true},
-			FaultCase{Name: "GOAWAY to each request", Fault: GoesAwayAtOnce, Bodiless: true, Retries: true},
-			FaultCase{Name: "REFUSED_STREAM", Fault: RefusesStreams, Bodiless: true, Retries: true},
+			FaultCase{Name: "GOAWAY to each request", Fault: GoesAwayAtOnce, Bodiless: true},
+			FaultCase{Name: "REFUSED_STREAM", Fault: RefusesStreams, Bodiless: true},
 			FaultCase{Name: "RST_STREAM of every other code", Fault: ResetsStreams, FailsPOST: true, Again: true},
 			FaultCase{Name: "RST_STREAM in the body", Fault: ResetsInBody, FailsGET: true, FailsPOST: true},
 			FaultCase{Name: "lowers its stream limit", Fault: LowersLimit, Bodiless: true},

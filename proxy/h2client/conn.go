@@ -49,6 +49,9 @@ type Conn struct {
 	blocked map[*Stream]struct{}
 	// answered reports whether any request has received the head of a response, interim or final.
 	answered bool
+	// left reports whether the server ends the connection, and blamed whether a stream has got an error that blames it for
+	// that.
+	left, blamed bool
 	// draining reports whether no new streams may be opened. unwritable is why nothing can be written any more, and err
 	// why the connection has ended.
 	draining        bool
@@ -100,7 +103,7 @@ func (c *Conn) Open(body Body) (s *Stream, crowded bool) {
 	if !c.greeted && c.open > 0 { // the server's limit is not known yet
 		return nil, false
 	}
-	if c.err != nil || c.draining || c.silent || c.open >= min(MaxStreams, int(min(c.limits.Streams, MaxStreams))) || c.next > 1<<31-3 || len(c.out) > 4*maxQueued {
+	if c.err != nil || c.draining || c.silent || c.open >= c.mostStreams() || c.next > 1<<31-3 || len(c.out) > 4*maxQueued {
 		return nil, false
 	}
 	if !c.hasRoom(body) {
@@ -112,6 +115,9 @@ func (c *Conn) Open(body Body) (s *Stream, crowded bool) {
 	c.begins(s, body)
 	return s, false
 }
+
+// mostStreams returns how many streams may be open at once. The caller holds mu.
+func (c *Conn) mostStreams() int { return int(min(c.limits.Streams, MaxStreams)) }
 
 // openLast opens a stream and ends the connection with it. It returns nil if the connection accepts no stream.
 func (c *Conn) openLast() *Stream {
@@ -205,23 +211,6 @@ func (c *Conn) end(s *Stream, err *Error) {
 		err = err.unprocessed()
 	}
 	s.fail(err)
-}
-
-// lose ends a connection that the server has ended, or on which the server has broken the rules. The caller holds mu.
-func (c *Conn) lose(err *Error) {
-	if c.err == nil && !c.answered {
-		fresh := *err
-		fresh.Fresh = true
-		if c.next == 1 { // the stream that the connection was made for has not begun; Begin returns the error
-			err = &fresh
-		}
-		for id, s := range c.streams {
-			delete(c.streams, id)
-			c.end(s, &fresh)
-			break
-		}
-	}
-	c.fail(err)
 }
 
 // Look must be called about once a second. It pings a silent server, and ends the connection to a server that reads

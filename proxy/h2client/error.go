@@ -18,9 +18,10 @@ type Error struct {
 	Reset http2.Code
 	// Lost reports whether the connection has ended, so that it is unknown what became of the request.
 	Lost bool
-	// Fresh reports whether the connection ended without an answer to any request. Only one stream of such a connection
-	// gets an error with Fresh, so that the server is blamed once for it. The others get the same error without Fresh.
-	Fresh bool
+	// Blames reports whether the server is to blame as for a failed connection (S-18.5). The connection ended without an
+	// answer to any request, or the server refused the request although no earlier one was open. For the end of a
+	// connection, only one stream gets an error with Blames. The others get the same error without it.
+	Blames bool
 	// Cause is the error of the network, or nil.
 	Cause error
 }

@@ -220,11 +220,19 @@ func (r *reader) goAway(h http2.Header, p []byte) *http2.Error {
 		return err
 	}
 	last := http2.GoAwayLast(p)
-	c.draining = true
+	c.draining, c.left = true, true
+	accepted := false // then the server works on requests, and has not failed
+	for id := range c.streams {
+		accepted = accepted || id <= last
+	}
 	for id, s := range c.streams {
 		if id > last {
 			delete(c.streams, id)
-			s.fail(&Error{Reason: "the upstream ends the connection (GOAWAY with " + code.String() + ")", Unprocessed: true})
+			err := &Error{Reason: "the upstream ends the connection (GOAWAY with " + code.String() + ")", Unprocessed: true}
+			if !accepted {
+				err = c.blame(err)
+			}
+			s.fail(err)
 		}
 	}
 	c.endIfDrained()
@@ -250,6 +258,10 @@ func (r *reader) rstStream(h http2.Header, p []byte) *http2.Error {
 		return r.wasted()
 	}
 	delete(c.streams, h.Stream)
+	if code == http2.RefusedStream {
+		s.fail(c.refused(h.Stream))
+		return nil
+	}
 	s.fail(resetBy(code))
 	return nil
 }

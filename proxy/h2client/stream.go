@@ -279,6 +279,7 @@ func (s *Stream) Finish() {
 	c.forgets(s)
 	if c.open--; c.open == 0 {
 		c.idleSince = time.Now()
+		c.draining = c.draining || c.limits.Streams == 0 // a connection that accepts no streams is of no use
 	}
 	c.endIfDrained()
 }

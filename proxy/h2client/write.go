@@ -59,6 +59,7 @@ func (c *Conn) wrote(buffer []byte, n int, err error) bool {
 		c.handed = c.handedBefore
 	}
 	if err != nil && c.err == nil {
+		c.left = true
 		c.unwritable = &Error{Reason: "the connection to the upstream was lost", Lost: true, Cause: err}
 		_ = c.net.SetReadDeadline(time.Now().Add(lastWords)) // if this fails, the connection has ended, and the read fails too
 		c.draining = true
@@ -105,11 +106,17 @@ func (s *Stream) Begin(head Head, end, noBody bool) error {
 	defer c.mu.Unlock()
 	switch {
 	case c.err != nil:
-		return c.err.unprocessed()
+		return c.blame(c.err).unprocessed()
 	case s.interrupted:
 		return ErrInterrupted
 	case c.draining:
-		return &Error{Reason: "the upstream ends the connection", Unprocessed: true, Fresh: c.unwritable != nil && c.next == 1}
+		err := &Error{Reason: "the upstream ends the connection", Unprocessed: true}
+		if len(c.streams) > 0 {
+			return err // it may still answer those
+		}
+		return c.blame(err)
+	case c.greeted && len(c.streams) >= c.mostStreams():
+		return &Error{Reason: "the upstream allows no more requests on the connection (SETTINGS_MAX_CONCURRENT_STREAMS)", Unprocessed: true, Blames: c.mostStreams() == 0}
 	case head.Bytes() > int(c.limits.HeaderList):
 		return &Error{Reason: "the request's head is over the upstream's SETTINGS_MAX_HEADER_LIST_SIZE"}
 	}

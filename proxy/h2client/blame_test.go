@@ -7,14 +7,14 @@ import (
 	xhttp2 "golang.org/x/net/http2"
 )
 
-// freshOf reports whether the error says that the connection never answered.
-func freshOf(t *testing.T, err error) bool {
+// blames reports whether the error says that the connection never answered.
+func blames(t *testing.T, err error) bool {
 	t.Helper()
 	var failed *Error
 	if !errors.As(err, &failed) {
 		t.Fatalf("got %v, want an *Error", err)
 	}
-	return failed.Fresh
+	return failed.Blames
 }
 
 // A connection that ends before it has answered anything blames the server once, to the first of its streams.
@@ -27,7 +27,7 @@ func TestAConnectionThatNeverAnsweredReportsThatOnce(t *testing.T) {
 	_ = s.Close()
 	fresh := 0
 	for _, stream := range streams {
-		if _, err := stream.ReadHead(); freshOf(t, err) {
+		if _, err := stream.ReadHead(); blames(t, err) {
 			fresh++
 		}
 		stream.Close()
@@ -43,7 +43,7 @@ func TestAConnectionThatEndsBeforeItsFirstStreamBeginsReportsThatToTheStream(t *
 	stream := streamOf(c)
 	_ = s.Close()
 	<-c.Ended()
-	if err := stream.Begin(head{"GET", "/"}, true, false); !freshOf(t, err) {
+	if err := stream.Begin(head{"GET", "/"}, true, false); !blames(t, err) {
 		t.Errorf("got %v, want an error that blames the server", err)
 	}
 	stream.Close()
@@ -63,14 +63,14 @@ func TestAConnectionThatHasAnsweredDoesNotBlameTheServer(t *testing.T) {
 	second := begin(t, c, "/b")
 	s.await(xhttp2.FrameHeaders)
 	_ = s.Close()
-	if _, err := second.ReadHead(); freshOf(t, err) {
+	if _, err := second.ReadHead(); blames(t, err) {
 		t.Errorf("got %v, want an error that does not blame the server", err)
 	}
 	second.Close()
 	ours, _ := connect(t)
 	third := begin(t, ours, "/")
 	ours.Close()
-	if _, err := third.ReadHead(); freshOf(t, err) {
+	if _, err := third.ReadHead(); blames(t, err) {
 		t.Errorf("got %v, want an error that does not blame the server", err)
 	}
 	third.Close()

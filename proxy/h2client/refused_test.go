@@ -1,0 +1,174 @@
+package h2client
+
+import (
+	"errors"
+	"testing"
+
+	xhttp2 "golang.org/x/net/http2"
+)
+
+// limitOf is a setting for the number of concurrent streams.
+func limitOf(streams uint32) xhttp2.Setting {
+	return xhttp2.Setting{ID: xhttp2.SettingMaxConcurrentStreams, Val: streams}
+}
+
+// acknowledged waits until the client has read all SETTINGS that it was sent.
+func (s *server) acknowledged() {
+	s.t.Helper()
+	waitFor(s.t, "the acknowledgement", func() bool { return s.await(xhttp2.FrameSettings).text == "ack" })
+}
+
+// A server that refuses a request although it has nothing else to do fails like one that refuses connections. A server at its limit
+// of streams does not.
+func TestWhichRefusalsBlameTheServer(t *testing.T) {
+	refuse := func(s *server, stream uint32) { _ = s.WriteRSTStream(stream, xhttp2.ErrCodeRefusedStream) }
+	for _, test := range []struct {
+		name string
+		// before happens on the connection before the request, which is the next one after those of before.
+		before func(t *testing.T, c *Conn, s *server)
+		// refuse refuses the request on the stream.
+		refuse func(s *server, stream uint32)
+		want   bool
+	}{
+		{"REFUSED_STREAM for the only request", nil, refuse, true},
+		{"REFUSED_STREAM after an answer", answersOne, refuse, true},
+		{"REFUSED_STREAM after another one", func(t *testing.T, c *Conn, s *server) {
+			stream := begin(t, c, "/before")
+			refuse(s, s.await(xhttp2.FrameHeaders).stream)
+			_, _ = stream.ReadHead()
+			stream.Close()
+		}, refuse, true},
+		{"REFUSED_STREAM while an earlier request is open", opensOne, refuse, false},
+		{"REFUSED_STREAM after a request that was cancelled, and that the server may still count", func(t *testing.T, c *Conn, s *server) {
+			stream := begin(t, c, "/before")
+			s.await(xhttp2.FrameHeaders)
+			stream.Close()
+		}, refuse, false},
+		{"a reset with another code", nil, func(s *server, stream uint32) { _ = s.WriteRSTStream(stream, xhttp2.ErrCodeInternal) }, false},
+		{"GOAWAY on a connection that has not answered", nil, func(s *server, stream uint32) {
+			_ = s.WriteGoAway(stream-1, xhttp2.ErrCodeNo, nil)
+		}, true},
+		{"GOAWAY on one that has", answersOne, func(s *server, stream uint32) { _ = s.WriteGoAway(stream-1, xhttp2.ErrCodeNo, nil) }, false},
+		{"GOAWAY while an earlier request is being answered", opensOne, func(s *server, stream uint32) {
+			_ = s.WriteGoAway(stream-1, xhttp2.ErrCodeNo, nil)
+		}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			leaks(t)
+			c, s := connect(t)
+			s.acknowledged()
+			if test.before != nil {
+				test.before(t, c, s)
+			}
+			stream := begin(t, c, "/")
+			defer stream.Close()
+			test.refuse(s, s.await(xhttp2.FrameHeaders).stream)
+			var failed *Error
+			_, err := stream.ReadHead()
+			if !errors.As(err, &failed) || failed.Blames != test.want {
+				t.Errorf("got %v, want one that blames the server: %v", err, test.want)
+			}
+		})
+	}
+}
+
+// answersOne makes one request, which is answered.
+func answersOne(t *testing.T, c *Conn, s *server) {
+	t.Helper()
+	stream := begin(t, c, "/before")
+	s.respond(s.await(xhttp2.FrameHeaders).stream, true, ":status", "200")
+	if err := whole(stream); err != nil {
+		t.Fatal(err)
+	}
+	stream.Close()
+}
+
+// opensOne makes one request, which stays open.
+func opensOne(t *testing.T, c *Conn, s *server) {
+	t.Helper()
+	stream := begin(t, c, "/before")
+	t.Cleanup(stream.Close)
+	s.await(xhttp2.FrameHeaders)
+}
+
+// A connection is counted once, however many of its requests GOAWAY and its end concern.
+func TestGoAwayOnANewConnectionBlamesTheServerOnce(t *testing.T) {
+	leaks(t)
+	c, s := connect(t)
+	s.acknowledged()
+	streams := []*Stream{begin(t, c, "/a"), begin(t, c, "/b"), begin(t, c, "/c")}
+	for range streams {
+		s.await(xhttp2.FrameHeaders)
+	}
+	_ = s.WriteGoAway(0, xhttp2.ErrCodeNo, nil)
+	_ = s.Close()
+	n := 0
+	for _, stream := range streams {
+		if _, err := stream.ReadHead(); blames(t, err) {
+			n++
+		}
+		stream.Close()
+	}
+	if n != 1 {
+		t.Errorf("got %d streams that blame the server, want 1", n)
+	}
+}
+
+func TestGoAwayBeforeTheFirstRequestBlamesTheServer(t *testing.T) {
+	leaks(t)
+	c, s := connect(t)
+	stream := streamOf(c)
+	defer stream.Close()
+	_ = s.WriteGoAway(0, xhttp2.ErrCodeNo, nil)
+	waitFor(t, "GOAWAY", func() bool { return !c.Usable() })
+	if err := stream.Begin(head{"GET", "/"}, true, false); !blames(t, err) {
+		t.Errorf("got %v, want an error that blames the server", err)
+	}
+}
+
+// A connection that is drained by its owner is not the server's fault.
+func TestADrainedConnectionDoesNotBlameTheServer(t *testing.T) {
+	leaks(t)
+	c, _ := connect(t)
+	stream := streamOf(c)
+	defer stream.Close()
+	c.Drain()
+	if err := stream.Begin(head{"GET", "/"}, true, false); blames(t, err) {
+		t.Errorf("got %v, want an error that does not blame the server", err)
+	}
+}
+
+// A server that allows no streams is sent none once that is known: it may answer with a reset that says nothing of whether it has
+// acted on the request. Its connection is of no use, and is closed.
+func TestAConnectionWithoutStreamsIsNotUsed(t *testing.T) {
+	leaks(t)
+	c, s := connectSilently(t)
+	stream := streamOf(c)
+	_ = s.WriteSettings(limitOf(0))
+	s.acknowledged()
+	err := stream.Begin(head{"GET", "/"}, true, false)
+	var failed *Error
+	if !errors.As(err, &failed) || !failed.Unprocessed || !failed.Blames {
+		t.Errorf("got %v, want an error that blames the server, for a request that may be sent again", err)
+	}
+	stream.Close()
+	<-c.Ended()
+}
+
+// A limit that was lowered between Open and Begin is respected too, and is not the server's fault.
+func TestALoweredLimitIsRespectedByAStreamThatHasNotBegun(t *testing.T) {
+	leaks(t)
+	c, s := connect(t)
+	s.acknowledged()
+	first, second := begin(t, c, "/1"), streamOf(c)
+	defer first.Close()
+	defer second.Close()
+	s.await(xhttp2.FrameHeaders)
+	_ = s.WriteSettings(limitOf(1))
+	s.acknowledged()
+	err := second.Begin(head{"GET", "/2"}, true, false)
+	var failed *Error
+	if !errors.As(err, &failed) || !failed.Unprocessed || failed.Blames {
+		t.Errorf("got %v, want an error that does not blame the server, for a request that may be sent again", err)
+	}
+}
