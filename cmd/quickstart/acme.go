@@ -11,8 +11,13 @@ import (
 // acmeName is the site of `make acme`. Pebble resolves it, like every name, to 127.0.0.1.
 const acmeName = "www.example.test"
 
-// acmeTLS replaces the quick start's `mode = "self_signed"`.
-const acmeTLS = `mode = "acme"
+// selfSignedTLS matches what acmeTLS replaces in the quick start's configuration.
+const selfSignedTLS = "# A certificate made in memory .*\n# \"acme\" or \"manual\"\\.\n\\[listeners\\.tls\\]\nmode = \"self_signed\""
+
+// acmeTLS is the table of a listener with certificates from a Pebble.
+const acmeTLS = `# The CA is a Pebble on this machine, which no browser trusts. acme_ca_path has the root of its own HTTPS.
+[listeners.tls]
+mode = "acme"
 acme_contact = "mailto:ops@example.test"
 acme_cache_dir = %q
 acme_directory = %q
@@ -44,8 +49,8 @@ func useACME(config, dir string, pebble *acmetest.Pebble) error {
 		return err
 	}
 	text, err := replaceLines(string(contents), map[string]string{
-		`mode = "self_signed"`: fmt.Sprintf(acmeTLS, filepath.Join(dir, "acme"), pebble.DirectoryURL, pebble.CAFile),
-		`host = "localhost"`:   fmt.Sprintf("host = %q", acmeName),
+		selfSignedTLS:        fmt.Sprintf(acmeTLS, filepath.Join(dir, "acme"), pebble.DirectoryURL, pebble.CAFile),
+		`host = "localhost"`: fmt.Sprintf("host = %q", acmeName),
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", config, err)

@@ -146,7 +146,7 @@ func writeConfig(dir string, chosen ports, upstream string) (string, error) {
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }
 
-// replaceLines replaces each line that a pattern matches as a whole. A pattern that matches no line is an error.
+// replaceLines replaces the lines that a pattern matches as a whole. A pattern that matches no lines is an error.
 func replaceLines(text string, changes map[string]string) (string, error) {
 	for pattern, value := range changes {
 		line := regexp.MustCompile("(?m)^" + pattern + "$")
