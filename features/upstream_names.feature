@@ -118,6 +118,31 @@ Feature: Upstreams that are named
         | what                      | failure                                 |
         | answers nobody            | the name server stops answering         |
         | does not know it any more | the name "app.internal.test" is removed |
+        | has a fault               | the name server answers only SERVFAIL   |
+
+    # The upstream closes each connection after its answer, so that the load needs new ones all the time.
+    @S-6.19 @mount
+    Scenario Outline: A name server that <what> under load costs no request
+      Given the proxy is running
+      And a steady load on "https://git.example.test/"
+      And an upstream "old" that answers once on each connection and closes it
+      And the load has made 50 requests
+      When <failure>
+      And the configuration is reloaded
+      Then the log has a line "UPSTREAM_LOOKUP" with:
+        | level | WARN              |
+        | name  | app.internal.test |
+        | error | *                 |
+        | kept  | *                 |
+      And the load makes 200 more requests
+      And the steady load has lost no request
+      And the log has no line "UPSTREAM_ADDRESSES"
+
+      Examples:
+        | what                      | failure                                 |
+        | answers nobody            | the name server stops answering         |
+        | does not know it any more | the name "app.internal.test" is removed |
+        | has a fault               | the name server answers only SERVFAIL   |
 
     @S-6.19 @S-6.9 @mount
     Scenario: A request for a name that was never found waits for a look-up no longer than for a connection, and others do not wait

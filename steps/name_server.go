@@ -20,6 +20,8 @@ type nameServer struct {
 	mu        sync.Mutex
 	addresses map[string][]netip.Addr // by name, with a final dot
 	silent    bool
+	// failing makes it answer every query with SERVFAIL.
+	failing bool
 	// asked counts the queries for IPv4 addresses, by name.
 	asked map[string]int
 	// tcp serves the zones over TCP as well; nil before there is one.
@@ -97,7 +99,10 @@ func (s *nameServer) answer(packet []byte) []byte {
 		Header:    dnsmessage.Header{ID: header.ID, Response: true, RecursionDesired: true, RecursionAvailable: true},
 		Questions: []dnsmessage.Question{question},
 	}
-	if !known {
+	switch {
+	case s.failing:
+		reply.RCode, addresses = dnsmessage.RCodeServerFailure, nil
+	case !known:
 		reply.RCode = dnsmessage.RCodeNameError
 	}
 	for _, address := range addresses {
@@ -135,11 +140,11 @@ func (s *nameServer) forget(name string) {
 	delete(s.addresses, strings.ToLower(name)+".")
 }
 
-// silence makes the server answer no queries, or all again.
-func (s *nameServer) silence(silent bool) {
+// fail makes the server answer no queries, or all with SERVFAIL, or all as usual again.
+func (s *nameServer) fail(silent, failing bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.silent = silent
+	s.silent, s.failing = silent, failing
 }
 
 // times returns how often the name was queried.

@@ -17,8 +17,9 @@ func (w *World) nameSteps() []step {
 		{`the name {string} resolves to the upstream(s) {string}`, w.nameUpstreams, "Several are separated by commas. The name server answers so from then on."},
 		{`the hosts file has the name {string} for the upstream {string}`, w.nameInHosts, ""},
 		{`the name {string} is removed`, w.nameGone, "The name server says that it does not exist."},
-		{`the name server stops answering`, func() error { return w.silenceNames(true) }, ""},
-		{`the name server answers again`, func() error { return w.silenceNames(false) }, ""},
+		{`the name server stops answering`, func() error { return w.failNames(true, false) }, ""},
+		{`the name server answers only SERVFAIL`, func() error { return w.failNames(false, true) }, ""},
+		{`the name server answers again`, func() error { return w.failNames(false, false) }, ""},
 		{`the name server was asked for {string} {int} time(s)`, w.nameAsked, "For its IPv4 addresses, one look-up each. Counts those so far."},
 		{`the name server is asked for {string} within {int} seconds`, w.nameAskedWithin, "Once more than so far. Waits for it."},
 		{`an upstream {string} with the port of the upstream {string}`, w.upstreamWithPort, "On an address of its own; answers 200 with its name."},
@@ -83,7 +84,10 @@ func (w *World) nameInHosts(name, upstream string) error {
 
 func (w *World) nameGone(name string) error { w.names.server.forget(name); return nil }
 
-func (w *World) silenceNames(silent bool) error { w.names.server.silence(silent); return nil }
+func (w *World) failNames(silent, failing bool) error {
+	w.names.server.fail(silent, failing)
+	return nil
+}
 
 func (w *World) nameAsked(name string, want int) error {
 	if got := w.names.server.times(name); got != want {

@@ -22,6 +22,7 @@ func (w *World) reloadSteps() []step {
 		{`a reload is eventually refused with {string}`, w.refusedInTheEnd, "Sends SIGHUP again and again until that is part of an error in the log."},
 		{`a steady load on {string}`, w.startSteadyLoad, "Requests one after the other by four clients, over HTTP/1.1 and HTTP/2, until the next sentence."},
 		{`the load has made {int} requests`, w.loadHasMade, "Of all its clients together. Waits for it."},
+		{`the load makes {int} more requests`, func(more int) error { return w.loadMakes(w.load.made.Load() + int64(more)) }, "The same, counted from now on. Stops waiting when a client has failed."},
 		{`the steady load has lost no request`, w.endLoad, "All were answered 200, and there were some since the load began."},
 	}
 }
