@@ -122,7 +122,7 @@ func (run connectRun) through(t *testing.T, shim string, tools []string, port, u
 	}
 	args = append(args, "--mode", run.mode, "--conf", config)
 	if run.mode == "client" {
-		for pattern := range connectImpossible { // a client's side is where the suite has them
+		for pattern := range connectImpossible { // the suite has these in its tests of clients
 			args = append(args, "--known-failing", pattern)
 		}
 		args = append(args, "--port", strconv.Itoa(upstream))

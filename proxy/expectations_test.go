@@ -129,7 +129,7 @@ status = 404`, []string{
 	}
 }
 
-// TestEveryOutcomeHasAReason decides requests of every outcome, and wants different texts.
+// TestEveryOutcomeHasAReason checks that the outcomes of decisions have different texts.
 func TestEveryOutcomeHasAReason(t *testing.T) {
 	dynamic := newDynamic(expectationConfig(t, ""), expectationConfig(t, "").Listeners, configtest.Now)
 	seen := map[string]outcome{}

@@ -82,7 +82,7 @@ type use struct {
 	count uint64
 }
 
-// holders appends the uses of the pool's connections to uses, and the same uses to holders, as the shares see them.
+// holders appends the use of each connection in use to uses, and its share.Holder to holders, at the same index.
 func (p *upstreamPool) holders(uses []use, holders []share.Holder) ([]use, []share.Holder) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

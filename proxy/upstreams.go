@@ -39,7 +39,8 @@ type upstreams struct {
 	pressed chan struct{}
 	// nobody is the account of calls that are made for no client.
 	nobody share.Client
-	// states are what is known about each upstream, checks what checks them, and cookies the key of the cookies that name one.
+	// states has what is known about each upstream. checks runs their checks. cookies is the key of the cookies that
+	// name an upstream.
 	states  *balance.Registry
 	checks  *upstreamChecks
 	cookies cookieKey

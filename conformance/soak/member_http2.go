@@ -103,7 +103,7 @@ func (f *frames) frame(frame http2.Frame) bool {
 		return f.request(frame)
 	case *http2.DataFrame:
 		if n := len(frame.Data()); n > 0 {
-			_ = f.framer.WriteWindowUpdate(0, uint32(n)) // an error is met again by the flush, here and below
+			_ = f.framer.WriteWindowUpdate(0, uint32(n)) // here and below, the flush reports the error
 		}
 		if id, ok := f.open[frame.StreamID]; ok && frame.StreamEnded() {
 			return f.answer(frame.StreamID, id)

@@ -120,7 +120,7 @@ func flagNames(line proxy.CommandLine, command proxy.CommandReference) string {
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
-// sentence returns a summary of the tables with a capital letter and a full stop.
+// sentence returns a summary from the tables as a sentence: with a capital letter and a period.
 func sentence(summary string) string {
 	return strings.ToUpper(summary[:1]) + strings.TrimSuffix(summary[1:], ".") + "."
 }

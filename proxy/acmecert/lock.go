@@ -37,7 +37,7 @@ type dirLocks string
 // dirLock is a lock that this process holds.
 type dirLock struct{ file *os.File }
 
-// release removes the file of the lock and releases it.
+// release removes the lock's file and then releases the lock.
 func (l *dirLock) release() {
 	if l == nil || l.file == nil {
 		return

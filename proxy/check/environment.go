@@ -18,7 +18,8 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// environment is what the warnings of `check` use of the machine apart from the configuration's own files.
+// environment is what the warnings of `check` need to know of the machine, besides the files that the configuration
+// names.
 type environment struct {
 	// now returns the time by which certificates are judged.
 	now func() time.Time

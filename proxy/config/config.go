@@ -242,7 +242,8 @@ type Settings struct {
 	ConnectTimeout time.Duration
 	// RequestTimeout bounds the time from the request's last byte sent to the response's head (S-6.9).
 	RequestTimeout time.Duration
-	// MaxConnections bounds the connections to the upstream, and is its share of all; 0 for no bound (S-12.6).
+	// MaxConnections bounds the connections to the upstream, and is its share of the connections to all upstreams; 0
+	// for no bound (S-12.6).
 	MaxConnections int
 	// Balance says how one of several upstreams is chosen for a request: one of the Balance constants.
 	Balance string

@@ -22,13 +22,13 @@ const (
 	// the server have their own bound, maxAnswers.
 	maxQueued  = 128 << 10
 	maxAnswers = 64 << 10
-	// junkFrames is how many frames that carry nothing a server may send. Each frame that carries something restores
-	// usefulFrame of them, and each second restores junkEachSecond.
+	// junkFrames is how many frames without content a server may send. Each frame with content restores usefulFrame
+	// of them, and each second restores junkEachSecond.
 	junkFrames     = 2000
 	usefulFrame    = 10
 	junkEachSecond = 200
-	// paidFrames is how many frames that carry nothing a DATA frame of ours allows: a WINDOW_UPDATE for its stream, one
-	// for the connection, and a PING that measures the path. Every paidUpdate bytes of data allow another
+	// paidFrames is how many frames without content each DATA frame of ours allows: a WINDOW_UPDATE for its stream,
+	// one for the connection, and a PING that measures the path. Every paidUpdate bytes of data allow another
 	// WINDOW_UPDATE.
 	paidFrames = 3
 	paidUpdate = 512
