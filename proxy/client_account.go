@@ -25,6 +25,8 @@ type clientAccount struct {
 	// turns are the turns that the client's goroutines take to compute. It is nil until the client first has crowdConns
 	// connections.
 	turns atomic.Pointer[turns]
+	// room has the client's goroutines that wait for room for their streams. The mu of h2Room guards it.
+	room h2RoomLine
 }
 
 // accounts maps each client that has a connection or a request to its account. Its owner guards it.

@@ -35,6 +35,9 @@ type connRegistry struct {
 	// gatherings are the connections that collect TLS records to send them together.
 	gatherings gatherings
 
+	// room is the room for streams over HTTP/2 that have begun and do not wait for anything yet.
+	room h2Room
+
 	// poller waits for the requests of dormant connections; nil if connections keep their goroutines. A connection becomes
 	// dormant when it has been idle for dormantAfter.
 	poller       *readiness.Poller

@@ -151,6 +151,7 @@ func (x *exchange) cancelled() error { return x.call.cancelled() }
 // when most has passed. The context has already ended if the exchange was cancelled before or has run out of time.
 // await returns the cause of the cancellation, or nil. The caller must have returned its turn.
 func (x *exchange) await(most time.Duration, wait func(ctx context.Context)) error {
+	x.turn.leaveRoom()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	// The timer replaces the deadline of the request's head, and makes the sweeper check whether the client leaves.
@@ -216,6 +217,9 @@ func (x *exchange) Expire(p deadline.Phase) {
 // stop implements callOwner. It makes blocked reads of the request's body return, and blocked writes to the client if a
 // response has begun.
 func (x *exchange) stop() { x.client.Interrupt(x.answered.Load() || x.informing.Load()) }
+
+// placed implements callOwner.
+func (x *exchange) placed() { x.turn.leaveRoom() }
 
 // stopBody implements callOwner.
 func (x *exchange) stopBody() { x.client.Interrupt(false) }

@@ -44,6 +44,8 @@ type h2Conn struct {
 	// intake has room for the reserved streams, which the goroutine may begin while it parses; nil at other times.
 	intake   *intake
 	reserved int
+	// inRoom is how many streams the goroutine may begin because it has waited for room for them.
+	inRoom int
 
 	// mu guards the following fields. It is taken after an exchange's lock, and no exchange's lock is taken under it.
 	mu      sync.Mutex

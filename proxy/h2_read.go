@@ -52,7 +52,7 @@ func (h *h2Conn) readFrames() error {
 // takeTurn waits for room for the streams that the input may begin, and for a turn to parse it. Until then the connection
 // does not count as idle: the input may contain a request, which would be lost with the connection.
 func (h *h2Conn) takeTurn() {
-	c := h.client
+	c, room := h.client, &h.server.registry.room
 	if h.intake = c.account.intake(); h.intake != nil {
 		h.reserved = streamsIn(h.end - h.start)
 		if !h.intake.try(h.reserved) {
@@ -62,6 +62,25 @@ func (h *h2Conn) takeTurn() {
 	if all := c.turn.try(c.account); all != nil {
 		h.awaitTurn(func() { c.turn.await(all) })
 	}
+	if room.open() || !h.hasFrame() {
+		return
+	}
+	c.turn.give() // streams that have begun may need it to run, which makes room
+	n := streamsIn(h.end - h.start)
+	h.awaitTurn(func() {
+		room.await(&c.account.room, n)
+		c.turn.take(c.account)
+	})
+	h.inRoom = n
+}
+
+// hasFrame reports whether the input has a complete frame. Without one it begins no stream.
+func (h *h2Conn) hasFrame() bool {
+	if h.end-h.start < http2.HeaderBytes {
+		return false
+	}
+	head, err := http2.ParseHeader((*h.in)[h.start:h.end])
+	return err == nil && h.end-h.start >= http2.HeaderBytes+head.Length
 }
 
 // awaitTurn calls wait, which waits until the input may be parsed. Until then the input has no more memory than it needs: a
@@ -90,6 +109,10 @@ func (h *h2Conn) endTurn() {
 	if h.intake != nil {
 		h.intake.parsed(h.reserved)
 		h.intake = nil
+	}
+	if h.inRoom > 0 {
+		h.server.registry.room.leave(h.inRoom)
+		h.inRoom = 0
 	}
 }
 

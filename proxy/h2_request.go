@@ -43,6 +43,7 @@ func (h *h2Conn) startStream(s *h2Stream) {
 			h.goOn(deadline.PhaseStreams, h.server.pipeline.bodyIdle)
 		}
 	}
+	h.server.registry.room.enter()
 	if s.queue = s.request.Account.intake(); s.queue != nil {
 		s.queue.queue()
 	}

@@ -171,6 +171,7 @@ func (s *h2Stream) run() (code http2.Code) {
 	x := &s.exchange
 	server.registry.sweeper.Add(&s.timer)
 	defer server.registry.sweeper.Remove(&s.timer)
+	x.turn.room = &server.registry.room
 	x.turn.take(s.request.Account)
 	defer x.turn.give() // also after a panic
 	if s.queue != nil {

@@ -96,7 +96,7 @@ func (p *pipeline) findClient(x *exchange, clients *config.Clients) {
 	if x.via.found.Line < 0 || r.Account == nil {
 		return
 	}
-	x.turn.give()
+	x.turn.pause()
 	x.via.account = p.conns.enterRequest(limit.NewKey(r.Client))
 	r.Account = x.via.account
 	x.call.client = &r.Account.upstreams

@@ -13,7 +13,7 @@ import (
 // returns nil only if the client was given the whole response, or a tunnel has ended in order. Otherwise it returns the
 // answer to a request without a response, or an answer that cuts the connection.
 func (p *pipeline) forward(x *exchange) *answer {
-	x.turn.give()
+	x.turn.pause()
 	call := &x.call
 	call.log = p.log
 	if limits := x.route.limits; limits != nil && limits.gate != nil {

@@ -55,8 +55,12 @@ func (t *turns) try() bool {
 // give gives a turn back.
 func (t *turns) give() { <-t.taken }
 
-// turn is the turn that one goroutine may hold.
-type turn struct{ of *turns }
+// turn is the turn that one goroutine may hold, and the room that its stream over HTTP/2 takes until it waits for the first
+// time.
+type turn struct {
+	of   *turns
+	room *h2Room
+}
 
 // take waits for one of the client's turns, unless the goroutine holds one or the client has few connections.
 func (t *turn) take(account *clientAccount) {
@@ -87,8 +91,22 @@ func (t *turn) await(of *turns) {
 	t.of = of
 }
 
-// give gives the turn back if the goroutine holds one.
+// give gives back the turn if the goroutine holds one, and the room if it has any.
 func (t *turn) give() {
+	t.pause()
+	t.leaveRoom()
+}
+
+// leaveRoom gives back the room if the goroutine has any. From then on what the stream waits for bounds it.
+func (t *turn) leaveRoom() {
+	if t.room != nil {
+		t.room.leave(1)
+		t.room = nil
+	}
+}
+
+// pause gives back only the turn.
+func (t *turn) pause() {
 	if t.of != nil {
 		t.of.give()
 		t.of = nil

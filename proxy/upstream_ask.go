@@ -52,6 +52,9 @@ func (*question) stopBody() {}
 // stop implements callOwner.
 func (*question) stop() {}
 
+// placed implements callOwner.
+func (*question) placed() {}
+
 // askUpstream sends a request without a body and reads the whole response. It ends with the context, or after within.
 func askUpstream(ctx context.Context, to upstreamTarget, r *Request, by asker, within time.Duration) (*reply, error) {
 	q := new(question)

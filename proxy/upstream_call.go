@@ -96,6 +96,8 @@ type callOwner interface {
 	stopBody()
 	// stop makes the owner end every wait other than for the call, which was cancelled. It must not block.
 	stop()
+	// placed reports that the call has a connection, or waits for one in the queue of those that may.
+	placed()
 }
 
 // upstreamTarget is where a call goes.

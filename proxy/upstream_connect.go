@@ -70,6 +70,9 @@ func (c *upstreamCall) dial(ctx context.Context, conn *upstreamConn, left time.D
 func (p *upstreamPool) acquire(ctx context.Context, c *upstreamCall) (*upstreamConn, error) {
 	client, slots := p.all.clientOf(c), p.all.slots
 	waiter, refused, limit := slots.Acquire(client, &p.share, time.Now())
+	if c != nil {
+		c.owner.placed()
+	}
 	if refused {
 		return nil, p.refused(client, limit)
 	}

@@ -42,6 +42,9 @@ func (c *upstreamCall) roundTrip() (conn *upstreamConn, err error) {
 	if conn = c.pin.take(pool, c.to.host, c); conn == nil {
 		conn = pool.take(c)
 	}
+	if conn != nil {
+		c.owner.placed()
+	}
 	sent := c.start // near enough, and saves reading the clock
 	for tries := 1; ; tries++ {
 		if conn == nil || !pool.ready(conn, c) {

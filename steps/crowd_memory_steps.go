@@ -20,6 +20,8 @@ func (w *World) crowdMemorySteps() []step {
 			"As small as HPACK makes them. Waits until the proxy has read all of them. What: " + parkedNames() + "."},
 		{`the client {string}, which opens no window, makes {int} HTTP/2 connections to {string}, with {int} requests each of {string}, all at once`, w.openParkedAtOnce,
 			"The same, but no connection sends a request before all of them are open."},
+		{`{int} clients, which open no window, make {int} HTTP/2 connections each to {string}, with {int} requests each of {string}, all at once`, w.openParkedOfMany,
+			"The same from many addresses."},
 	}
 }
 
@@ -95,14 +97,27 @@ func (w *World) openParked(client string, conns int, url string, requests int, w
 }
 
 func (w *World) openParkedAtOnce(client string, conns int, url string, requests int, what string) error {
+	return w.openParkedOf([]string{client}, conns, url, requests, what)
+}
+
+func (w *World) openParkedOfMany(clients, conns int, url string, requests int, what string) error {
+	names := make([]string, clients)
+	for i := range names {
+		names[i] = fmt.Sprintf("one of many, %d", i+1)
+	}
+	return w.openParkedOf(names, conns, url, requests, what)
+}
+
+// openParkedOf opens so many connections of each client, and then sends the requests on all of them.
+func (w *World) openParkedOf(clients []string, conns int, url string, requests int, what string) error {
 	kind, ok := parkedRequests[what]
 	if !ok {
 		return fmt.Errorf("%q is not a kind of request; %s are", what, parkedNames())
 	}
-	all := make([]*parkedConn, conns)
+	all := make([]*parkedConn, conns*len(clients))
 	var err error
 	for i := range all {
-		if all[i], err = w.parkedConn(client, url); err != nil {
+		if all[i], err = w.parkedConn(clients[i/conns], url); err != nil {
 			return err
 		}
 	}
