@@ -3,7 +3,6 @@ package acmecert
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"time"
 )
 
@@ -56,8 +55,8 @@ type refusals struct{ ledger[refusal] }
 
 // loadRefusals reads the refusals of a cache directory. The result is not nil even if there is an error; it is then
 // empty.
-func loadRefusals(dir string) (*refusals, error) {
-	r := &refusals{newLedger[refusal](filepath.Join(dir, refusalsFile), refusalsField)}
+func loadRefusals(d *disk) (*refusals, error) {
+	r := &refusals{newLedger[refusal](d, refusalsFile, refusalsField)}
 	var err error
 	if r.entries, err = r.read(); err != nil {
 		return r, fmt.Errorf("%s: earlier refusals of the CA are forgotten: %w", r.path, err)

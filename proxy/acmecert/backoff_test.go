@@ -17,7 +17,7 @@ const acmeTestDirectory = "https://ca.example.test/dir"
 func TestACMERefusalsWaitLongerEachTime(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Now().UTC().Truncate(time.Second)
-	r, err := loadRefusals(dir)
+	r, err := loadRefusals(testDisk(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestACMERefusalsWaitLongerEachTime(t *testing.T) {
 			t.Errorf("refusal %d: want the wait to end exactly at the next try", i+1)
 		}
 		// A restart between two refusals changes nothing.
-		if r, err = loadRefusals(dir); err != nil {
+		if r, err = loadRefusals(testDisk(dir)); err != nil {
 			t.Fatal(err)
 		}
 		kept, ok := r.get(acmeTestDirectory, acmeTestName)
@@ -56,7 +56,7 @@ func TestACMERefusalsWaitLongerEachTime(t *testing.T) {
 
 // TestALedgerOnAHangingDiskEndsWithItsContext covers an operation that has begun and waits for the disk.
 func TestALedgerOnAHangingDiskEndsWithItsContext(t *testing.T) {
-	r, err := loadRefusals(t.TempDir())
+	r, err := loadRefusals(testDisk(t.TempDir()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestALedgerOnAHangingDiskEndsWithItsContext(t *testing.T) {
 
 // TestARefusalOfOneNameIsNotTakenForThatOfAnother covers the order of the entries, which are sorted when they are written.
 func TestARefusalOfOneNameIsNotTakenForThatOfAnother(t *testing.T) {
-	r, err := loadRefusals(t.TempDir())
+	r, err := loadRefusals(testDisk(t.TempDir()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestACMERefusalsObeyRetryAfter(t *testing.T) {
 		{"a shorter one does not shorten the wait", time.Second, time.Minute},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r, _ := loadRefusals(t.TempDir())
+			r, _ := loadRefusals(testDisk(t.TempDir()))
 			e, err := r.refuse(t.Context(), acmeTestDirectory, acmeTestName, "no", tc.retryAfter, 0, now)
 			if err != nil {
 				t.Fatal(err)
@@ -127,7 +127,7 @@ func TestACMERefusalsFile(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
 	t.Run("is readable only by its owner and leaves no other file", func(t *testing.T) {
 		dir := t.TempDir()
-		r, _ := loadRefusals(dir)
+		r, _ := loadRefusals(testDisk(dir))
 		for _, name := range []string{"b.example.test", "a.example.test"} {
 			if _, err := r.refuse(t.Context(), acmeTestDirectory, name, "no", 0, 0, now); err != nil {
 				t.Fatal(err)
@@ -146,7 +146,7 @@ func TestACMERefusalsFile(t *testing.T) {
 	})
 	t.Run("that cannot be written still counts in memory", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "gone")
-		r, _ := loadRefusals(dir)
+		r, _ := loadRefusals(testDisk(dir))
 		e, err := r.refuse(t.Context(), acmeTestDirectory, acmeTestName, "no", 0, 0, now)
 		if err == nil {
 			t.Error("got no error, want one for a directory that is not there")
@@ -156,7 +156,7 @@ func TestACMERefusalsFile(t *testing.T) {
 		}
 	})
 	t.Run("written under a clock that was ahead makes nobody wait", func(t *testing.T) {
-		r, _ := loadRefusals(t.TempDir())
+		r, _ := loadRefusals(testDisk(t.TempDir()))
 		e, _ := r.refuse(t.Context(), acmeTestDirectory, acmeTestName, "no", 0, 0, now.AddDate(10, 0, 0))
 		if e.waiting(now) {
 			t.Error("got a wait of ten years, want none")
@@ -201,7 +201,7 @@ func FuzzACMERefusals(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r := &refusals{newLedger[refusal](filepath.Join(t.TempDir(), refusalsFile), refusalsField)}
+		r := &refusals{newLedger[refusal](testDisk(t.TempDir()), refusalsFile, refusalsField)}
 		r.entries = byKey(entries)
 		for _, e := range entries {
 			if e.Failures < 1 || e.NextTry.Sub(e.LastAttempt) > maxRetryAfter {
@@ -242,13 +242,13 @@ func TestWhatIsRememberedOfANameThatWentIsForgottenInTime(t *testing.T) {
 	}
 
 	dir := t.TempDir()
-	r, _ := loadRefusals(dir)
+	r, _ := loadRefusals(testDisk(dir))
 	for name, age := range map[string]time.Duration{"gone.test": 60 * 24 * time.Hour, "used.test": time.Hour} {
 		if _, err := r.refuse(t.Context(), acmeTestDirectory, name, "no", 0, 0, now.Add(-age)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	kept, err := loadRefusals(dir)
+	kept, err := loadRefusals(testDisk(dir))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/crypto/acme/autocert"
 
-	"reverse-proxy/proxy/clock"
 	"reverse-proxy/proxy/wording"
 )
 
@@ -87,18 +86,18 @@ func syncDir(dir string) error {
 }
 
 // diskCache keeps certificates and the account key in a directory, in the files and format of autocert.DirCache.
-// There are three differences: its writes are durable, it does not block on a named pipe, and it returns when the
-// context ends even if the disk hangs (S-5.8).
-type diskCache string
+// There are three differences: its writes are durable, it does not block on a named pipe, and it does not wait for a disk
+// that hangs (S-5.8, S-5.11).
+type diskCache struct{ *disk }
 
 // path returns the file of a key. No key leads out of the directory.
 func (d diskCache) path(key string) string {
-	return filepath.Join(string(d), filepath.Clean("/"+key))
+	return filepath.Join(d.dir, filepath.Clean("/"+key))
 }
 
 // Get implements autocert.Cache.
 func (d diskCache) Get(ctx context.Context, key string) ([]byte, error) {
-	data, err := clock.Within(ctx, func() ([]byte, error) { return readFile(d.path(key)) })
+	data, err := onDisk(ctx, d.disk, func() ([]byte, error) { return readFile(d.path(key)) }, nil)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, autocert.ErrCacheMiss
 	}
@@ -107,18 +106,18 @@ func (d diskCache) Get(ctx context.Context, key string) ([]byte, error) {
 
 // Put implements autocert.Cache.
 func (d diskCache) Put(ctx context.Context, key string, data []byte) error {
-	_, err := clock.Within(ctx, func() (struct{}, error) { return struct{}{}, writeFile(d.path(key), data) })
+	_, err := onDisk(ctx, d.disk, func() (struct{}, error) { return struct{}{}, writeFile(d.path(key), data) }, nil)
 	return err
 }
 
 // Delete implements autocert.Cache.
 func (d diskCache) Delete(ctx context.Context, key string) error {
-	_, err := clock.Within(ctx, func() (struct{}, error) {
+	_, err := onDisk(ctx, d.disk, func() (struct{}, error) {
 		err := os.Remove(d.path(key))
 		if errors.Is(err, os.ErrNotExist) {
 			err = nil
 		}
 		return struct{}{}, err
-	})
+	}, nil)
 	return err
 }

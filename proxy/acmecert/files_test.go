@@ -60,7 +60,7 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 func TestAKeyOfTheCacheCannotLeadOutOfIt(t *testing.T) {
 	dir := t.TempDir()
 	for key, want := range map[string]string{"a.test": dir + "/a.test", "../a.test": dir + "/a.test", "/etc/passwd": dir + "/etc/passwd"} {
-		if got := diskCache(dir).path(key); got != want {
+		if got := (diskCache{testDisk(dir)}).path(key); got != want {
 			t.Errorf("%s: got %s, want %s", key, got, want)
 		}
 	}

@@ -27,6 +27,9 @@ func acmeTestConfig(t *testing.T, directory, caFile string, domains ...string) c
 		ACMEContact: "mailto:ops@example.test", ACMEDirectory: directory, ACMECAPath: caFile}
 }
 
+// testDisk returns the disk of a cache directory without a log.
+func testDisk(dir string) *disk { return newDisk(dir, "", nil) }
+
 // newTestLog makes a logger that writes to log.
 func newTestLog(t *testing.T, log *waittest.Buffer) *eventlog.Logger {
 	t.Helper()

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"reverse-proxy/proxy/clock"
 )
 
 // ledgerPatience bounds the wait for another process that writes the file. After that the file is written without the
@@ -24,6 +22,7 @@ const ledgerPatience = 2 * time.Second
 // whose only field is the list of entries. The file's name is not a valid host name, so it is never that of a
 // certificate. If several processes write the file, the changes of all are kept (S-20.6).
 type ledger[E ledgerEntry] struct {
+	disk  *disk
 	path  string
 	field string
 	// turn is held by the operation that reads or writes the file, until the disk has answered.
@@ -52,8 +51,9 @@ type ledgerEntry interface {
 	stale(now time.Time) bool
 }
 
-func newLedger[E ledgerEntry](path, field string) ledger[E] {
-	return ledger[E]{path: path, field: field, turn: make(chan struct{}, 1), entries: map[ledgerKey]E{}, changed: map[ledgerKey]int{}}
+// newLedger returns the empty ledger of a file in the cache directory.
+func newLedger[E ledgerEntry](d *disk, file, field string) ledger[E] {
+	return ledger[E]{disk: d, path: filepath.Join(d.dir, file), field: field, turn: make(chan struct{}, 1), entries: map[ledgerKey]E{}, changed: map[ledgerKey]int{}}
 }
 
 // keyOf returns what an entry is about.
@@ -176,18 +176,24 @@ func (l *ledger[E]) save(ctx context.Context) error {
 	return l.onDisk(ctx, l.merge)
 }
 
-// onDisk runs an operation on the file when it is its turn. It returns early if ctx ends; an operation that has begun
-// keeps the turn until the disk answers.
+// onDisk runs an operation on the file when it is its turn. It returns early if ctx ends or the disk hangs; an operation
+// that has begun keeps the turn until the disk answers.
 func (l *ledger[E]) onDisk(ctx context.Context, operation func() error) error {
+	patient, cancel := context.WithTimeoutCause(ctx, diskPatience, hangError{l.disk.dir})
+	defer cancel()
 	select {
 	case l.turn <- struct{}{}:
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	case <-patient.Done():
+		return context.Cause(patient)
 	}
-	_, err := clock.Within(ctx, func() (struct{}, error) {
+	if err := l.disk.hangs(); err != nil {
+		<-l.turn
+		return err
+	}
+	_, err := begin(ctx, l.disk, func() (struct{}, error) {
 		defer func() { <-l.turn }()
 		return struct{}{}, operation()
-	})
+	}, nil)
 	return err
 }
 
@@ -195,7 +201,7 @@ func (l *ledger[E]) onDisk(ctx context.Context, operation func() error) error {
 func (l *ledger[E]) merge() error {
 	ctx, cancel := context.WithTimeout(context.Background(), ledgerPatience)
 	defer cancel()
-	lock, _ := dirLocks(filepath.Dir(l.path)).take(ctx, filepath.Base(l.path), nil)
+	lock, _ := dirLocks{l.disk}.take(ctx, filepath.Base(l.path), nil)
 	defer lock.release()
 	file, _ := l.read() // one that cannot be read is replaced
 	l.mu.Lock()

@@ -26,13 +26,13 @@ const (
 var (
 	// errLocked is the error of a lock that another process holds.
 	errLocked = errors.New("locked")
-	// errNoLock is the error of a directory in which nothing can be locked, because it cannot be written.
+	// errNoLock is the error of a directory in which nothing can be locked, because it cannot be written or its disk hangs.
 	errNoLock = errors.New("the lock cannot be taken")
 )
 
 // dirLocks are the locks in a cache directory. Each is a file with the pid of its holder (S-20.6). The kernel
 // releases a lock when its process ends, however that happens.
-type dirLocks string
+type dirLocks struct{ *disk }
 
 // dirLock is a lock that this process holds.
 type dirLock struct{ file *os.File }
@@ -68,33 +68,25 @@ func (d dirLocks) take(ctx context.Context, name string, waits func(pid int)) (*
 	}
 }
 
-// try takes a lock if no other process holds it. If the disk hangs and the lock is only taken after ctx has ended, it
+// try takes a lock if no other process holds it. If the disk hangs and the lock is only taken after try has given up, it
 // is released at once.
 func (d dirLocks) try(ctx context.Context, name string) (*dirLock, int, error) {
-	type result struct {
-		lock *dirLock
-		pid  int
-		err  error
+	pid := 0
+	lock, err := onDisk(ctx, d.disk, func() (lock *dirLock, err error) {
+		lock, pid, err = d.open(name)
+		return lock, err
+	}, (*dirLock).release)
+	if _, hangs := errors.AsType[hangError](err); hangs {
+		err = fmt.Errorf("%w: %w", errNoLock, err)
 	}
-	taken := make(chan result)
-	go func() {
-		lock, pid, err := d.open(name)
-		select {
-		case taken <- result{lock, pid, err}:
-		case <-ctx.Done():
-			lock.release()
-		}
-	}()
-	select {
-	case r := <-taken:
-		return r.lock, r.pid, r.err
-	case <-ctx.Done():
-		return nil, 0, context.Cause(ctx)
+	if !errors.Is(err, errLocked) {
+		return lock, 0, err
 	}
+	return nil, pid, err
 }
 
 func (d dirLocks) path(name string) string {
-	return filepath.Join(string(d), filepath.Clean("/"+lockPrefix+name))
+	return filepath.Join(d.dir, filepath.Clean("/"+lockPrefix+name))
 }
 
 // open opens the file of a lock and locks it.

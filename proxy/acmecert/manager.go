@@ -84,8 +84,8 @@ type Manager struct {
 	suggestions    *suggestions
 	// shared is the store as this Manager uses it; nil without one.
 	shared *shared
-	// locks keep other processes with the same cache directory from ordering at the same time.
-	locks dirLocks
+	// disk has the cache directory. Its locks keep other processes with the same directory from ordering at the same time.
+	disk *disk
 	// lookEvery is how often the cache is searched for certificates that other processes have renewed; 0 for never.
 	lookEvery time.Duration
 	// dirInode identifies the cache directory as last seen; 0 if it was removed. Only lookForRenewed uses it.
@@ -167,6 +167,20 @@ func (d *domain) certificate() *tls.Certificate { return d.cert.Load() }
 // directory and the transport to the CA, but does not contact the CA. key is the key of the listener's `tls` table.
 // The error is a config.KeyError.
 func (all *Managers) manager(key string, cfg config.TLS) (*Manager, error) {
+	return all.managerOn(newDisk(cfg.ACMECacheDir, cfg.ACMEDirectory, all.log), key, cfg)
+}
+
+// managerOn is manager with the disk of the cache directory, on which it does not wait for ever.
+func (all *Managers) managerOn(d *disk, key string, cfg config.TLS) (*Manager, error) {
+	m, err := onDisk(context.Background(), d, func() (*Manager, error) { return all.open(key, cfg, d) }, nil)
+	if _, hangs := errors.AsType[hangError](err); hangs {
+		return nil, config.KeyError{Key: key + ".acme_cache_dir", Problem: err.Error() + "; repair it, or name a directory on another disk"}
+	}
+	return m, err
+}
+
+// open is the part of manager that uses the disk.
+func (all *Managers) open(key string, cfg config.TLS, d *disk) (*Manager, error) {
 	dir := cfg.ACMECacheDir
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
 		dir = real
@@ -189,18 +203,18 @@ func (all *Managers) manager(key string, cfg config.TLS) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	cache := diskCache(cfg.ACMECacheDir)
+	cache := diskCache{d}
 	m := &Manager{
 		cfg: settings{Directory: cfg.ACMEDirectory, Profile: cfg.ACMEProfile}, log: all.log, base: base, cache: cache, solver: solver, records: records,
-		ca:    newAuthority(cfg.ACMEDirectory, cfg.ACMEContact, eab, base, cache, all.log),
-		locks: dirLocks(cfg.ACMECacheDir), lookEvery: lookEvery, dirInode: stateOf(cfg.ACMECacheDir).inode,
+		ca:   newAuthority(cfg.ACMEDirectory, cfg.ACMEContact, eab, base, cache, all.log),
+		disk: d, lookEvery: lookEvery, dirInode: stateOf(cfg.ACMECacheDir).inode,
 		slots: make(chan struct{}, maxAtOnce), wake: make(chan struct{}, 1), domains: map[string]*domain{},
 	}
 	m.ca.lock, m.shared = m.lockAccount, newShared(all.store, m.cfg)
 	m.obtain, m.suggest = m.runAttempt, m.renewalInfo
 	var refusalsErr, suggestionsErr error
-	m.refusals, refusalsErr = loadRefusals(cfg.ACMECacheDir)
-	m.suggestions, suggestionsErr = loadSuggestions(cfg.ACMECacheDir)
+	m.refusals, refusalsErr = loadRefusals(d)
+	m.suggestions, suggestionsErr = loadSuggestions(d)
 	// The start goes on without what was remembered: the CA's own limits still apply.
 	for _, err := range []error{refusalsErr, suggestionsErr} {
 		if err != nil {

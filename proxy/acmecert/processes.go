@@ -17,8 +17,8 @@ import (
 // lookEvery is the time between two searches of the cache for certificates that another process has renewed (S-20.6).
 const lookEvery = 10 * time.Second
 
-// diskPatience is how long the cache's disk may take to answer before the delay is reported.
-const diskPatience = 30 * time.Second
+// unlockPatience is how long the release of a lock is awaited.
+const unlockPatience = 2 * time.Second
 
 // fileState identifies what a path led to; a file that is replaced or rewritten has another one.
 type fileState struct {
@@ -29,18 +29,29 @@ type fileState struct {
 
 // lock takes the lock of a name or of the account. If another process holds it, it logs that it waits.
 func (m *Manager) lock(ctx context.Context, name string) (unlock func(), err error) {
-	lock, err := m.locks.take(ctx, name, func(pid int) {
+	lock, err := dirLocks{m.disk}.take(ctx, name, func(pid int) {
 		m.log.Log(eventlog.LevelInfo, "ACME_WAITING", eventlog.Str("domain", name), m.directory(), eventlog.Int("pid", pid))
 	})
 	if err != nil {
 		return nil, err
 	}
-	return lock.release, nil
+	return func() { m.unlock(lock) }, nil
 }
 
-// lockName takes the lock of a name for an attempt. If the cache cannot be written, there are no locks. A certificate
-// is then renewed without one rather than left to expire, but only near its end, because another process may order
-// the same one.
+// unlock releases a lock, also when the daemon is ending. If the disk hangs, the lock is released when it answers.
+func (m *Manager) unlock(lock *dirLock) {
+	patience := unlockPatience
+	if m.disk.hangs() != nil {
+		patience = 0
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_, _ = begin(ctx, m.disk, func() (struct{}, error) { lock.release(); return struct{}{}, nil }, nil)
+}
+
+// lockName takes the lock of a name for an attempt. If the cache cannot be written or its disk hangs, there are no locks.
+// A certificate is then renewed without one rather than left to expire, but only near its end, because another process may
+// order the same one.
 func (m *Manager) lockName(ctx context.Context, d *domain) (unlock func(), err error) {
 	unlock, err = m.lock(ctx, cacheKey(d.name))
 	if errors.Is(err, errNoLock) && m.mayOrderAlone(d) {
@@ -79,16 +90,11 @@ func (m *Manager) refusedElsewhere(ctx context.Context, d *domain) error {
 	return fmt.Errorf("no certificate from %s: %w; the next try is not before %s", m.cfg.Directory, why, wording.Time(until))
 }
 
-// look searches the cache from time to time for certificates that other processes have renewed, until ctx ends. It
-// also reports a disk that hangs: handshakes do not notice, but attempts wait for it.
+// look searches the cache from time to time for certificates that other processes have renewed, until ctx ends. It thus
+// finds a disk that hangs before a renewal needs it.
 func (m *Manager) look(ctx context.Context) {
 	for clock.Sleep(ctx, m.lookEvery) {
-		late := time.AfterFunc(diskPatience, func() {
-			m.log.Log(eventlog.LevelError, "ACME_ERROR", m.directory(), eventlog.Str("error", fmt.Sprintf(
-				"%s: the disk has not answered for %s; no certificate is renewed until it does", string(m.locks), diskPatience)))
-		})
 		m.lookForRenewed(ctx)
-		late.Stop()
 	}
 }
 
@@ -96,14 +102,14 @@ func (m *Manager) look(ctx context.Context) {
 // have changed.
 func (m *Manager) lookForRenewed(ctx context.Context) {
 	names := m.all()
-	files, err := clock.Within(ctx, func() ([]fileState, error) {
+	files, err := onDisk(ctx, m.disk, func() ([]fileState, error) {
 		files := make([]fileState, len(names)+1)
 		for i, d := range names {
-			files[i] = stateOf(diskCache(m.locks).path(cacheKey(d.name)))
+			files[i] = stateOf(diskCache{m.disk}.path(cacheKey(d.name)))
 		}
-		files[len(names)] = stateOf(string(m.locks))
+		files[len(names)] = stateOf(m.disk.dir)
 		return files, nil
-	})
+	}, nil)
 	if err != nil {
 		return
 	}
@@ -124,7 +130,7 @@ func (m *Manager) noteDir(inode uint64) {
 	case inode == before:
 		return
 	case inode == 0:
-		m.log.Log(eventlog.LevelWarn, "ACME_ERROR", m.directory(), eventlog.Str("error", string(m.locks)+
+		m.log.Log(eventlog.LevelWarn, "ACME_ERROR", m.directory(), eventlog.Str("error", m.disk.dir+
 			": the cache directory was removed; the certificates are served and renewed from memory, and a restart would order all of them again"))
 		return
 	}

@@ -139,8 +139,8 @@ func TestTheRefusalOfAnotherProcessIsHeeded(t *testing.T) {
 // TestProcessesKeepEachOthersRefusals covers the file that both processes write.
 func TestProcessesKeepEachOthersRefusals(t *testing.T) {
 	dir, now := t.TempDir(), time.Now()
-	a, _ := loadRefusals(dir)
-	b, _ := loadRefusals(dir)
+	a, _ := loadRefusals(testDisk(dir))
+	b, _ := loadRefusals(testDisk(dir))
 	for name, r := range map[string]*refusals{"a.test": a, "b.test": b} {
 		if _, err := r.refuse(t.Context(), acmeTestDirectory, name, "no", 0, 0, now); err != nil {
 			t.Fatal(err)
@@ -149,7 +149,7 @@ func TestProcessesKeepEachOthersRefusals(t *testing.T) {
 	if err := b.forget(t.Context(), acmeTestDirectory, "b.test"); err != nil {
 		t.Fatal(err)
 	}
-	kept, err := loadRefusals(dir)
+	kept, err := loadRefusals(testDisk(dir))
 	if err != nil || len(kept.entries) != 1 || kept.entries[ledgerKey{acmeTestDirectory, "a.test"}].Domain != "a.test" {
 		t.Errorf("got %v, %v, want that of a.test only", kept.entries, err)
 	}
@@ -158,15 +158,15 @@ func TestProcessesKeepEachOthersRefusals(t *testing.T) {
 // TestALockEndsWithItsProcess kills the process that holds it.
 func TestALockEndsWithItsProcess(t *testing.T) {
 	if dir := os.Getenv("ACME_LOCK_DIR"); dir != "" {
-		if _, _, err := dirLocks(dir).open(acmeTestName); err != nil {
+		if _, _, err := (dirLocks{testDisk(dir)}).open(acmeTestName); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Println("locked")
 		select {}
 	}
-	locks := dirLocks(t.TempDir())
+	locks := dirLocks{testDisk(t.TempDir())}
 	holder := exec.Command(os.Args[0], "-test.run=^TestALockEndsWithItsProcess$")
-	holder.Env = append(os.Environ(), "ACME_LOCK_DIR="+string(locks))
+	holder.Env = append(os.Environ(), "ACME_LOCK_DIR="+locks.dir)
 	var output waittest.Buffer
 	holder.Stdout = &output
 	if err := holder.Start(); err != nil {
@@ -207,7 +207,7 @@ func holderOf(t *testing.T, locks dirLocks) int {
 }
 
 func TestTheWaitForALockEndsWithItsContext(t *testing.T) {
-	locks := dirLocks(t.TempDir())
+	locks := dirLocks{testDisk(t.TempDir())}
 	held, err := locks.take(t.Context(), acmeTestName, nil)
 	if err != nil {
 		t.Fatal(err)

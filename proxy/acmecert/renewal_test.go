@@ -245,7 +245,7 @@ func TestACertificateThatCannotBeWrittenIsWrittenLater(t *testing.T) {
 		wantACMELogLine(t, &log, "WARN ACME_ERROR", "the cache cannot be written: no space left on device")
 		disk.full.Store(false)
 		acmeTestDays(0.01)
-		cached, _, err := loadCertificate(ctx, diskCache(cfg.ACMECacheDir), acmeTestName, time.Now())
+		cached, _, err := loadCertificate(ctx, diskCache{testDisk(cfg.ACMECacheDir)}, acmeTestName, time.Now())
 		if err != nil || cached == nil || !cached.Leaf.Equal(s.Certificate(&tls.ClientHelloInfo{ServerName: acmeTestName}).Leaf) {
 			t.Errorf("got %v, %v in the cache, want the certificate in use", cached, err)
 		}

@@ -143,16 +143,24 @@ func (m *Manager) saveDue(ctx context.Context) {
 		m.mu.Lock()
 		unsaved := d.unsaved
 		due := unsaved != nil && !now.Before(d.saveAt)
+		if due {
+			d.saveAt = now.Add(saveEvery)
+		}
 		m.mu.Unlock()
 		if !due {
 			continue
 		}
+		select {
+		case d.turn <- struct{}{}:
+		default:
+			continue // an attempt is under way, and may write a newer one
+		}
 		err := m.save(ctx, d, unsaved)
+		<-d.turn
 		m.mu.Lock()
 		if err == nil && d.unsaved == unsaved {
 			d.unsaved = nil
 		}
-		d.saveAt = now.Add(saveEvery)
 		m.mu.Unlock()
 		if err != nil && ctx.Err() == nil {
 			m.log.Repeating(eventlog.LevelWarn, "acme_save "+d.name, "ACME_ERROR", eventlog.Str("domain", d.name), m.directory(), eventlog.Err(err))

@@ -156,7 +156,7 @@ func TestACMERenewal(t *testing.T) {
 			now := time.Now()
 			cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName,
 				makeACMETestCert(t, acmeTestName, now.AddDate(0, 0, -80), now.AddDate(0, 0, 10)))
-			refusals, _ := loadRefusals(cfg.ACMECacheDir)
+			refusals, _ := loadRefusals(testDisk(cfg.ACMECacheDir))
 			e, err := refusals.refuse(t.Context(), acmeTestDirectory, acmeTestName, "no", 5*time.Hour, 0, now)
 			if err != nil {
 				t.Fatal(err)

@@ -148,7 +148,7 @@ func TestThreeMachinesWithFiftyNewNames(t *testing.T) {
 		sameCertificate(t, name, nil, machines...)
 	}
 	for i, m := range machines {
-		cached, _, err := loadCertificate(t.Context(), diskCache(m.cfg.ACMECacheDir), names[0], time.Now())
+		cached, _, err := loadCertificate(t.Context(), diskCache{testDisk(m.cfg.ACMECacheDir)}, names[0], time.Now())
 		if err != nil || cached == nil || !cached.Leaf.Equal(machines[0].serves(names[0]).Leaf) {
 			t.Errorf("machine %d: got %v, %v in its cache, want the certificate that all serve", i, cached, err)
 		}

@@ -2,7 +2,6 @@ package acmecert
 
 import (
 	"fmt"
-	"path/filepath"
 	"time"
 )
 
@@ -19,8 +18,8 @@ type suggestions struct{ ledger[suggestion] }
 
 // loadSuggestions reads the suggestions of a cache directory. The result is not nil even if there is an error; it is
 // then empty.
-func loadSuggestions(dir string) (*suggestions, error) {
-	s := &suggestions{newLedger[suggestion](filepath.Join(dir, suggestionsFile), suggestionsField)}
+func loadSuggestions(d *disk) (*suggestions, error) {
+	s := &suggestions{newLedger[suggestion](d, suggestionsFile, suggestionsField)}
 	var err error
 	if s.entries, err = s.read(); err != nil {
 		return s, fmt.Errorf("%s: the moments of renewal are drawn anew: %w", s.path, err)

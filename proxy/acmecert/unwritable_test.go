@@ -1,18 +1,13 @@
 package acmecert
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
-
-	"golang.org/x/crypto/acme/autocert"
 
 	"reverse-proxy/conformance/acmetest"
 	"reverse-proxy/proxy/waittest"
@@ -189,41 +184,4 @@ func TestACacheDirectoryThatWasRemovedIsReported(t *testing.T) {
 	if missing, failures := again.load(t.Context(), again.names.Load().list); len(missing)+len(failures) > 0 {
 		t.Errorf("got %d names to order and %d failures at the next start, want the certificate written again", len(missing), len(failures))
 	}
-}
-
-// hangingCache is a cache on a disk that does not answer until it is closed.
-type hangingCache struct{ answer chan struct{} }
-
-func (c hangingCache) Get(context.Context, string) ([]byte, error) {
-	<-c.answer
-	return nil, autocert.ErrCacheMiss
-}
-func (c hangingCache) Put(context.Context, string, []byte) error { <-c.answer; return nil }
-func (c hangingCache) Delete(context.Context, string) error      { <-c.answer; return nil }
-
-func TestACacheOnADiskThatHangsIsReported(t *testing.T) {
-	cfg := acmeTestConfig(t, acmeTestDirectory, "", acmeTestName)
-	synctest.Test(t, func(t *testing.T) {
-		cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName, makeACMETestCert(t, acmeTestName, time.Now(), time.Now().Add(90*day)))
-		var log waittest.Buffer
-		s := newTestACMESource(t, cfg, true, &log)
-		cache := hangingCache{make(chan struct{})}
-		s.manager.cache, s.manager.lookEvery = cache, lookEvery
-		ctx, cancel := context.WithCancel(t.Context())
-		var looking sync.WaitGroup
-		looking.Go(func() { s.manager.look(ctx) })
-		time.Sleep(lookEvery + diskPatience - time.Second)
-		synctest.Wait()
-		if strings.Contains(log.String(), "ACME_ERROR") {
-			t.Errorf("got %s, want no report before %s", log.String(), diskPatience)
-		}
-		time.Sleep(time.Hour)
-		synctest.Wait()
-		if n := strings.Count(log.String(), "ERROR ACME_ERROR"); n != 1 || !strings.Contains(log.String(), "the disk has not answered for 30s") {
-			t.Errorf("got %s, want one report of the disk", log.String())
-		}
-		close(cache.answer)
-		cancel()
-		looking.Wait()
-	})
 }
