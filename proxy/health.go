@@ -50,7 +50,7 @@ func writeHealthError(w http.ResponseWriter, status int) {
 }
 
 // newHealthServer returns the server of the health port for its handler. It speaks only HTTP/1.1, and bounds the number of
-// connections, the cost of each, and how long each part of one may take. The caller serves a listener on 127.0.0.1 with it
+// connections, the cost of each, and how long each part of one may take. The caller serves a healthListener on 127.0.0.1 with it
 // and closes it.
 func newHealthServer(handler http.Handler) *http.Server {
 	var protocols http.Protocols

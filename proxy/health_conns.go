@@ -17,23 +17,27 @@ const healthMaxConns = 16
 type healthConns struct {
 	mu sync.Mutex
 	// open is sorted from the oldest to the newest.
-	open []net.Conn
+	open []*healthConn
 }
 
 // changed is the ConnState hook of the port's server.
 func (h *healthConns) changed(conn net.Conn, state http.ConnState) {
+	c, ok := conn.(*healthConn)
+	if !ok {
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch state {
 	case http.StateNew:
-		h.open = append(h.open, conn)
+		h.open = append(h.open, c)
 		if len(h.open) > healthMaxConns {
 			surplus := h.surplus()
-			_ = h.open[surplus].Close() // fails only if the connection is already gone
+			h.open[surplus].cut()
 			h.open = slices.Delete(h.open, surplus, surplus+1)
 		}
 	case http.StateClosed, http.StateHijacked:
-		h.open = slices.DeleteFunc(h.open, func(c net.Conn) bool { return c == conn })
+		h.open = slices.DeleteFunc(h.open, func(open *healthConn) bool { return open == c })
 	}
 }
 

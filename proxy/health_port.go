@@ -30,7 +30,7 @@ func bindHealth(cfg *config.Config, sockets systemd.Sockets, shared *sharedState
 	if err != nil {
 		return nil, err
 	}
-	h.listener = newBackoffListener(ln, ln.Addr().String(), shared.log)
+	h.listener = &healthListener{Listener: newBackoffListener(ln, ln.Addr().String(), shared.log)}
 	h.server = newHealthServer(nil)
 	h.server.ReadHeaderTimeout = cfg.HeaderTimeout // S-12.4
 	return h, nil

@@ -16,6 +16,12 @@ import (
 // startHealth serves the health port on 127.0.0.1 until the test ends and returns its address.
 func startHealth(t *testing.T, draining func() bool) string {
 	t.Helper()
+	return startHealthWith(t, draining, http.NotFoundHandler())
+}
+
+// startHealthWith is startHealth with a handler for scrapes.
+func startHealthWith(t *testing.T, draining func() bool, metrics http.Handler) string {
+	t.Helper()
 	others := goleak.IgnoreCurrent()
 	// net/http lingers for half a second with a client whose request it did not read to the end.
 	lingering := goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait")
@@ -24,9 +30,9 @@ func startHealth(t *testing.T, draining func() bool) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := newHealthServer(newHealthHandler(draining, http.NotFoundHandler()))
+	server := newHealthServer(newHealthHandler(draining, metrics))
 	done := make(chan error, 1)
-	go func() { done <- server.Serve(ln) }()
+	go func() { done <- server.Serve(&healthListener{Listener: ln}) }()
 	t.Cleanup(func() {
 		server.Close()
 		<-done
