@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestAGoroutineThatNeverWaitsLetsOthersRun has one processor. Another goroutine counts how often it gets it.
+// TestAGoroutineThatNeverWaitsLetsOthersRun runs on one processor. Another goroutine counts how often it gets to run.
 func TestAGoroutineThatNeverWaitsLetsOthersRun(t *testing.T) {
 	const steps = 400
 	for _, tt := range []struct {

@@ -2,9 +2,9 @@ package proxy
 
 import "io"
 
-// tunnelRoom is the buffer of one direction of a tunnel. A client can keep many tunnels open for a few bytes each, so the
-// direction holds no buffer while it waits (S-12.8): for the upstream, for a client over HTTP/2, or for such a client to open
-// its window. Where TLS does the waiting it does hold one.
+// tunnelRoom is the buffer of one direction of a tunnel. A client can keep many tunnels open for a few bytes each, so
+// the direction holds no buffer while it waits for the upstream, for a client over HTTP/2, or for such a client to
+// open its window (S-12.8). It does hold one while it waits inside TLS.
 type tunnelRoom struct {
 	buffer *[]byte
 	// limit is how much may be read.

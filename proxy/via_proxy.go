@@ -15,8 +15,8 @@ import (
 // maxTrustedID is the longest X-Request-Id that is taken over from a trusted proxy (S-19.4).
 const maxTrustedID = 128
 
-// viaProxy is what a trusted proxy says of a request that came through it. The zero value is that of a request from a peer
-// that is not trusted, whose word counts for nothing.
+// viaProxy is what a trusted proxy says about a request that came through it. It is the zero value for a request from
+// any other peer.
 type viaProxy struct {
 	// trusted reports whether the peer is a trusted proxy, and found how the client was found.
 	trusted bool

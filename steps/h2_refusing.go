@@ -65,8 +65,8 @@ func (w *World) unwillingH2Upstream(name, how string) error {
 	})
 }
 
-// scriptedH2Upstream is an upstream of HTTP/2, over TLS if there is a configuration, whose connections serve has when both sides
-// have sent their first frames.
+// scriptedH2Upstream makes an upstream that speaks HTTP/2, over TLS if config is not nil. It calls serve for each
+// connection, once both sides have sent their first frames.
 func (w *World) scriptedH2Upstream(name string, config *tls.Config, serve func(up *upstream, framer *http2.Framer)) error {
 	up, err := w.listenH2(name)
 	if err != nil {

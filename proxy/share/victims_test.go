@@ -126,7 +126,7 @@ func TestAClientAtItsShareGivesWayToItself(t *testing.T) {
 		name   string
 		state  State
 		age    time.Duration
-		second int // the upstream of the client's second request; the first is to 1
+		second int // the upstream of the client's second request; the first one's is 1
 		asks   int // 3 has no connection; 0 and 2 have some
 		want   bool
 	}{
