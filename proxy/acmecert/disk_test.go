@@ -261,3 +261,28 @@ func TestAStartOnADiskThatHangsFails(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+func TestAShutdownDoesNotWaitForADiskThatHangs(t *testing.T) {
+	cfg := acmeTestConfig(t, acmeTestDirectory, "", acmeTestName)
+	synctest.Test(t, func(t *testing.T) {
+		var log waittest.Buffer
+		s := newTestACMESource(t, cfg, true, &log)
+		m, d := s.manager, s.names.Load().list[0]
+		unlock, err := m.lock(t.Context(), acmeTestName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := hang(m.disk)
+		h.begin()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		began := time.Now()
+		m.forgetRecord(ctx, d)
+		unlock()
+		if took := time.Since(began); took > 2*unlockPatience {
+			t.Errorf("it took %v, want at most %v, because a shutdown has 5 s", took, 2*unlockPatience)
+		}
+		h.end()
+		synctest.Wait()
+	})
+}

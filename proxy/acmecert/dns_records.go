@@ -31,7 +31,9 @@ func (m *Manager) rememberRecord(ctx context.Context, d *domain, challenge acme.
 // forgetRecord forgets a record that was removed from the DNS.
 func (m *Manager) forgetRecord(ctx context.Context, d *domain) {
 	if m.records == nil {
-		_ = m.cache.Delete(context.WithoutCancel(ctx), recordPrefix+cacheKey(d.name))
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockPatience)
+		defer cancel()
+		_ = m.cache.Delete(ctx, recordPrefix+cacheKey(d.name))
 	}
 }
 

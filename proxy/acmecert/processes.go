@@ -17,7 +17,8 @@ import (
 // lookEvery is the time between two searches of the cache for certificates that another process has renewed (S-20.6).
 const lookEvery = 10 * time.Second
 
-// unlockPatience is how long the release of a lock is awaited.
+// unlockPatience bounds the wait for the disk at the end of an attempt, also at a shutdown: for the release of a lock, and for
+// the removal of a DNS-01 record from the cache.
 const unlockPatience = 2 * time.Second
 
 // fileState identifies what a path led to; a file that is replaced or rewritten has another one.
