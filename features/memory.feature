@@ -16,6 +16,9 @@ Feature: Memory
     And an HTTPS upstream "quiet" that waits
     And the site "quiet.example.test" is served from the upstream "quiet"
     And the setting "listeners[0].sites[4].upstream_scheme" is "https"
+    And an upstream "shared" that speaks only HTTP/2
+    And the site "shared.example.test" is served from the upstream "shared"
+    And the setting "listeners[0].sites[5].upstream_protocol" is "http2"
     And the setting "max_connections" is 256
     And the setting "rate_limit.requests_per_second" is 1000000
     And the setting "rate_limit.burst" is 1000000
@@ -122,3 +125,24 @@ Feature: Memory
       When the client "mallory", which opens no window, makes 13 HTTP/2 connections to "https://stuck.example.test", with 250 requests each of "a few bytes"
       Then the client "alice" is answered 200 by "https://small.example.test/" over 7 new connections, most of them within a second
       And the memory of the proxy has grown by at most 128 MiB
+
+    # What a proxy has read of a long answer waits in its buffers, twice if it was also encrypted. With buffers for each of these
+    # answers, the growth was 70 to 110 MiB.
+    @S-12.8
+    Scenario Outline: 800 clients over HTTP/1.1 read nothing of what the upstream "<upstream>" sends
+      Given the setting "max_connections" is 1024
+      And the proxy will be started from a release build
+      And the proxy is running
+      And the client "alice" is answered 200 by "https://small.example.test/" over 7 new connections, most of them within a second
+      And the memory of the proxy is remembered
+      When the client "mallory", which reads nothing, sends "<request>" over each of 800 connections to "https://<upstream>.example.test"
+      Then the client "alice" is answered 200 by "https://small.example.test/" over 7 new connections, most of them within a second
+      And the metrics have:
+        | reverse_proxy_connections{protocol="HTTP/1",state="active"} | >799 |
+      And the memory of the proxy has grown by at most 64 MiB
+
+      Examples:
+        | upstream | request                                                                                                                                                                                |
+        | large    | GET / HTTP/1.1\r\nHost: large.example.test\r\n\r\n                                                                                                                                     |
+        | shared   | GET /bytes/2000000 HTTP/1.1\r\nHost: shared.example.test\r\n\r\n                                                                                                                       |
+        | endless  | GET / HTTP/1.1\r\nHost: endless.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n |

@@ -15,14 +15,16 @@ type http1Body struct {
 	decoder http1.ChunkedDecoder
 	// failed is why the chunks cannot be decoded further.
 	failed error
-	// long is the buffer for chunks once the bytes that came with the head are consumed.
+	// dry reports whether the last read has found nothing.
+	dry bool
+	// long is the buffer for chunks once the bytes that came with the head are consumed. It is nil while it holds none.
 	long       *[]byte
 	start, end int
 }
 
 func (b *http1Body) begin(w *http1Work) {
 	b.work, b.left, b.chunked = w, w.head.ContentLength, w.head.Chunked
-	b.start, b.end, b.failed = 0, 0, nil
+	b.start, b.end, b.failed, b.dry = 0, 0, nil, false
 	b.decoder.Reset()
 }
 
@@ -30,9 +32,28 @@ func (b *http1Body) begin(w *http1Work) {
 func (b *http1Body) read(room []byte, wait bool) ([]byte, error) {
 	b.work.conn.socket.tryRead = !wait
 	defer func() { b.work.conn.socket.tryRead = false }()
+	var data []byte
+	var err error
 	if b.chunked {
-		return b.readChunks(room)
+		data, err = b.readChunks(room)
+	} else {
+		data, err = b.readPart(room)
 	}
+	b.dry = err == errNotReady
+	return data, err
+}
+
+// await implements bodyAwaiter: it waits for the socket, because TLS holds nothing if the last read has found nothing. It does not know
+// how many bytes have arrived, and returns -1.
+func (b *http1Body) await() int {
+	if b.dry {
+		_ = b.work.conn.socket.awaitBytes() // the next read returns the error
+	}
+	return -1
+}
+
+// readPart returns bytes of a body of declared length.
+func (b *http1Body) readPart(room []byte) ([]byte, error) {
 	w := b.work
 	var data []byte
 	if w.start < w.end {
@@ -110,6 +131,8 @@ func (b *http1Body) waiting(limit int) ([]byte, error) {
 		}
 		n, err := w.conn.stream.Read((*b.long)[:min(limit, len(*b.long))])
 		if n == 0 {
+			longBuffers.Put(b.long)
+			b.long, b.start, b.end = nil, 0, 0
 			return nil, endsEarly(err)
 		}
 		b.start, b.end = 0, n

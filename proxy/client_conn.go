@@ -89,8 +89,10 @@ type http1Work struct {
 	// in holds bytes that were read; in[start:end] is not consumed yet. Strings of the current head point before start.
 	in         []byte
 	start, end int
-	// out holds bytes to be sent.
-	out []byte
+	// out holds bytes to be sent, from the head of a response to its end. It is nil at other times, because a response may be
+	// long in coming, and a client long in taking it (S-12.8). outBuffer is the pool's buffer behind it.
+	out       []byte
+	outBuffer *[]byte
 
 	head     http1.Request
 	request  Request
@@ -109,14 +111,13 @@ type http1Work struct {
 const readBufferBytes = 16 << 10
 
 var workPool = sync.Pool{New: func() any {
-	return &http1Work{in: make([]byte, readBufferBytes), out: make([]byte, 0, outBufferBytes+1<<10)}
+	return &http1Work{in: make([]byte, readBufferBytes)}
 }}
 
 // takeWork takes the state for a request from the pool.
 func (c *clientConn) takeWork() *http1Work {
 	w := workPool.Get().(*http1Work)
 	w.conn, w.start, w.end = c, 0, 0
-	w.out = w.out[:0]
 	c.mu.Lock()
 	c.work = w
 	c.mu.Unlock()
@@ -130,9 +131,10 @@ func (c *clientConn) giveWork() {
 	c.work = nil
 	c.mu.Unlock()
 	w.conn = nil
+	w.giveOut()
 	w.body.start, w.body.end = 0, 0 // the rest of a body must never reach the next connection
 	w.body.release()
-	if len(w.in) == readBufferBytes && cap(w.out) <= 2*outBufferBytes {
+	if len(w.in) == readBufferBytes {
 		workPool.Put(w)
 	}
 }
@@ -151,7 +153,7 @@ func newClientConn(s *siteServer, tcp *net.TCPConn) (*clientConn, error) {
 	c.heard.Store(s.registry.sweeper.Clock.Load())
 	if !s.redirects() {
 		c.tls = tls.Server(socket, s.tls)
-		c.secure = clientTLS{Conn: c.tls, socket: socket, all: &s.registry.gatherings}
+		c.secure = clientTLS{Conn: c.tls, socket: socket, fd: fd, all: &s.registry.gatherings}
 		c.stream = &c.secure
 		socket.received = func() {
 			c.heard.Store(s.registry.sweeper.Clock.Load())

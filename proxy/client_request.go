@@ -51,6 +51,7 @@ func (w *http1Work) serveOne() bool {
 	if w.flush() != nil {
 		return false
 	}
+	w.giveOut()
 	if unread {
 		c.lingerClose()
 		return false

@@ -9,12 +9,32 @@ func (w *http1Work) Inform(status int, reason string, fields Fields) error {
 	if w.request.Protocol == HTTP10 {
 		return nil // HTTP/1.0 has no interim responses
 	}
+	w.takeOut()
 	w.out = http1.AppendStatusLine(w.out, status, reason)
 	for i := range fields {
 		w.out = http1.AppendField(w.out, fields[i].Name, fields[i].Value)
 	}
 	w.out = append(w.out, "\r\n"...)
-	return w.flush()
+	err := w.flush()
+	w.giveOut() // the final response may be long in coming
+	return err
+}
+
+// takeOut takes a buffer for the output unless there is one.
+func (w *http1Work) takeOut() {
+	if w.outBuffer == nil {
+		w.outBuffer = outBuffers.Get().(*[]byte)
+		w.out = (*w.outBuffer)[:0]
+	}
+}
+
+// giveOut returns the buffer for the output, which has been sent, to its pool.
+func (w *http1Work) giveOut() {
+	if w.outBuffer != nil {
+		*w.outBuffer = w.out // a long head may have enlarged it
+		putOutBuffer(w.outBuffer)
+		w.out, w.outBuffer = nil, nil
+	}
 }
 
 // Head implements clientWriter.
@@ -25,6 +45,7 @@ func (w *http1Work) Head(status int, reason string, fields Fields, length int64,
 	if length < 0 && !w.bodyless && !w.chunked {
 		w.closeAfter = true // HTTP/1.0 ends such a body with the connection
 	}
+	w.takeOut()
 	w.out = http1.AppendStatusLine(w.out, status, reason)
 	for i := range fields {
 		w.out = http1.AppendField(w.out, fields[i].Name, fields[i].Value)
@@ -49,6 +70,7 @@ func (w *http1Work) Write(p []byte) (int, error) {
 	if w.bodyless {
 		return len(p), nil
 	}
+	w.takeOut()
 	if w.chunked {
 		w.out = http1.AppendChunkHead(w.out, len(p))
 	}
@@ -81,8 +103,12 @@ func (w *http1Work) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Flush implements clientWriter.
-func (w *http1Work) Flush() error { return w.flush() }
+// Flush implements clientWriter. More may be long in coming, so it keeps no buffer.
+func (w *http1Work) Flush() error {
+	err := w.flush()
+	w.giveOut()
+	return err
+}
 
 func (w *http1Work) flush() error {
 	if len(w.out) == 0 {
@@ -101,9 +127,21 @@ func (w *http1Work) send(p []byte) error {
 	return err
 }
 
+// AwaitRoom implements clientWriter.
+func (w *http1Work) AwaitRoom(holder bufferHolder) error {
+	if !w.conn.secure.isFull() {
+		return nil
+	}
+	holder.setAside()
+	w.exchange.call.blocks()
+	defer w.exchange.call.unblocks()
+	return w.conn.socket.awaitRoom()
+}
+
 // End implements clientWriter.
 func (w *http1Work) End(trailers Fields) error {
 	if w.chunked {
+		w.takeOut()
 		w.out = http1.AppendLastChunk(w.out, trailers)
 	}
 	w.exchange.call.releaseResponse() // everything was copied, and the client may be slow

@@ -101,6 +101,19 @@ func (s *h2Stream) Flush() error {
 	return nil
 }
 
+// AwaitRoom implements clientWriter. A few bytes need not be waited for unless the client is known to take nothing.
+func (s *h2Stream) AwaitRoom(holder bufferHolder) error {
+	h := s.conn
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	few := s.pending() <= h2SmallBytes/2 && min(s.outWindow, h.sendWindow) > 0 && !h.client.socket.blocked.Load()
+	if s.pending() == 0 || few {
+		return nil
+	}
+	holder.setAside()
+	return s.awaitTaken()
+}
+
 // End implements clientWriter. It returns only when the writer has taken all data, so the stream is in flight until
 // then.
 func (s *h2Stream) End(trailers Fields) error {

@@ -116,6 +116,16 @@ func (h *h2Conn) write() {
 			runtime.Gosched()
 			h.mu.Lock()
 		}
+		if h.client.secure.isFull() {
+			batch = giveBatch(batch)
+			h.mu.Unlock()
+			err := h.client.socket.awaitRoom()
+			h.mu.Lock()
+			if err != nil {
+				h.writeFailed()
+			}
+			continue // an error, or more output may have come meanwhile
+		}
 		batch = h.collect(batch)
 		resets := h.resets // they belong to streams that end in this batch
 		h.resets = nil
@@ -126,13 +136,18 @@ func (h *h2Conn) write() {
 		}
 		h.mu.Lock()
 		if err != nil {
-			h.failed = true
+			h.writeFailed()
 		}
-		if err != nil && !h.dead {
-			h.dead = true
-			h.room.Broadcast()
-			h.client.interrupt() // the reader ends the connection
-		}
+	}
+}
+
+// writeFailed ends the output after an error. The caller holds mu.
+func (h *h2Conn) writeFailed() {
+	h.failed = true
+	if !h.dead {
+		h.dead = true
+		h.room.Broadcast()
+		h.client.interrupt() // the reader ends the connection
 	}
 }
 
@@ -147,12 +162,17 @@ func (h *h2Conn) endWriting(batch *[]byte) {
 
 // giveBuffers returns both buffers to the pool, because there is nothing to write. The caller holds mu.
 func (h *h2Conn) giveBuffers(batch *[]byte) (none *[]byte) {
-	for _, b := range [...]*[]byte{batch, h.out} {
-		if b != nil && cap(*b) <= 2*h2BatchBytes {
-			h2Batches.Put(b)
-		}
-	}
+	giveBatch(batch)
+	giveBatch(h.out)
 	h.out = nil
+	return nil
+}
+
+// giveBatch returns a buffer, if there is one, to the pool.
+func giveBatch(batch *[]byte) (none *[]byte) {
+	if batch != nil && cap(*batch) <= 2*h2BatchBytes {
+		h2Batches.Put(batch)
+	}
 	return nil
 }
 

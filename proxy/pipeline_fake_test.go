@@ -79,12 +79,13 @@ func (c *fakeClient) Write(p []byte) (int, error) {
 	}
 	return c.body.Write(p)
 }
-func (c *fakeClient) Misdirected(host string)   { c.misdirected = host }
-func (c *fakeClient) Flush() error              { return nil }
-func (c *fakeClient) End(trailers Fields) error { c.trailers = cloneFields(trailers); return nil }
-func (c *fakeClient) Interrupt(bool)            {}
-func (c *fakeClient) Gone() bool                { return false }
-func (c *fakeClient) Progressed() bool          { return false }
+func (c *fakeClient) Misdirected(host string)      { c.misdirected = host }
+func (c *fakeClient) Flush() error                 { return nil }
+func (c *fakeClient) End(trailers Fields) error    { c.trailers = cloneFields(trailers); return nil }
+func (c *fakeClient) Interrupt(bool)               {}
+func (c *fakeClient) Gone() bool                   { return false }
+func (c *fakeClient) Progressed() bool             { return false }
+func (c *fakeClient) AwaitRoom(bufferHolder) error { return nil }
 
 // cloneFields copies fields out of the buffer that they alias.
 func cloneFields(fields Fields) Fields {

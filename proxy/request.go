@@ -119,8 +119,15 @@ type bodySource interface {
 
 // bodyAwaiter is a bodySource that can wait for bytes without room for them.
 type bodyAwaiter interface {
-	// await waits until a read would not wait. It returns how many bytes have arrived.
+	// await waits until a read would not wait, or at least something has arrived. It returns how many bytes of the body have,
+	// or -1 if that is not known.
 	await() int
+}
+
+// bufferHolder holds a buffer that is empty from time to time.
+type bufferHolder interface {
+	// setAside gives the empty buffer back.
+	setAside()
 }
 
 // clientWriter is the client's side of one exchange, as the stages see it: they write the answer to it. Its methods are
@@ -139,6 +146,9 @@ type clientWriter interface {
 	Write(p []byte) (int, error)
 	// Flush sends what Head and Write have buffered.
 	Flush() error
+	// AwaitRoom waits, after Flush, while the client is known to take nothing. Before that it asks the holder of a buffer
+	// that is not needed meanwhile to set it aside.
+	AwaitRoom(holder bufferHolder) error
 	// End ends the body, with trailer fields if there are any, and sends what is buffered.
 	End(trailers Fields) error
 	// Interrupt makes blocked reads of the request's body return with an error, and with writing also blocked Writes. It

@@ -43,8 +43,8 @@ type socket struct {
 	// broken reports whether a system call has returned the error that broke the connection. The kernel reports it only
 	// once; later reads look like an orderly end.
 	broken atomic.Bool
-	// waited reports whether a write has had to wait for room since waited was last reset.
-	waited atomic.Bool
+	// waited reports whether a write has had to wait for room since waited was last reset. blocked reports whether one waits now.
+	waited, blocked atomic.Bool
 
 	// writing reports whether a write is in progress, and written counts the bytes that the kernel has taken, for the sweeper.
 	writing atomic.Bool
@@ -209,6 +209,9 @@ func (s *socket) writeCall(p []byte, try bool) (rest []byte, err error) {
 	s.writing.Store(true)
 	err = s.raw.Write(s.writeMost)
 	s.writing.Store(false)
+	if s.write.waited {
+		s.blocked.Store(false)
+	}
 	s.writePace.ended(s.write.waited)
 	rest = s.write.rest
 	s.write.rest = nil
@@ -232,10 +235,14 @@ func (s *socket) doWrite(fd uintptr) bool {
 		case syscall.EAGAIN:
 			s.waited.Store(true)
 			c.waited = true
-			if s.waits != nil && !c.try {
+			if c.try {
+				return true
+			}
+			s.blocked.Store(true)
+			if s.waits != nil {
 				s.waits()
 			}
-			return c.try
+			return false
 		default:
 			if errno != syscall.EPIPE { // EPIPE only follows that error, or an orderly end
 				s.broken.Store(true)

@@ -119,13 +119,17 @@ func (s *socket) send(p []byte) {
 type clientTLS struct {
 	*tls.Conn
 	socket *socket
-	all    *gatherings
-	// sent is how much was written, up to fullRecordsAfter. It belongs to the goroutine that writes.
-	sent int
+	// fd is the socket's descriptor, valid until it is closed.
+	fd  int
+	all *gatherings
+	// sent is how much was written, up to fullRecordsAfter, and unasked how much since the socket was last asked for room.
+	// They belong to the goroutine that writes.
+	sent, unasked int
 }
 
 // Write implements net.Conn. It gathers the records of p if there may be more than one.
 func (c *clientTLS) Write(p []byte) (n int, err error) {
+	c.unasked += len(p)
 	if !c.needsRecords(len(p)) {
 		return c.Conn.Write(p)
 	}

@@ -125,6 +125,12 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool, cut *answ
 			if err := x.client.Flush(); err != nil {
 				return false, p.clientLost(x, err)
 			}
+			response.forgetHead()
+			if body.mayStop() {
+				if err := x.client.AwaitRoom(response); err != nil {
+					return false, p.clientLost(x, err)
+				}
+			}
 		}
 		data, err := body.next()
 		if err != nil && err != io.EOF {

@@ -73,6 +73,7 @@ func (w *http1Work) checkSwitch(Fields) error { return nil }
 
 // switchProtocol implements tunnelClient.
 func (w *http1Work) switchProtocol(reason string, fields Fields, protocol string, sent []byte) (io.ReadWriter, []byte, error) {
+	w.takeOut()
 	w.out = http1.AppendStatusLine(w.out, 101, reason)
 	for i := range fields {
 		w.out = http1.AppendField(w.out, fields[i].Name, fields[i].Value)
@@ -85,6 +86,7 @@ func (w *http1Work) switchProtocol(reason string, fields Fields, protocol string
 	if err := w.flush(); err != nil {
 		return nil, nil, err
 	}
+	w.giveOut()
 	early := w.in[w.start:w.end]
 	w.start = w.end
 	return http1Tunnel{w.conn.tls, &w.conn.secure}, early, nil
@@ -93,16 +95,22 @@ func (w *http1Work) switchProtocol(reason string, fields Fields, protocol string
 // http1Tunnel is a client's connection after the switch.
 type http1Tunnel struct {
 	*tls.Conn
-	from *clientTLS
+	secure *clientTLS
 }
 
 // Read returns io.EOF only if the client has ended its half in order.
 func (t http1Tunnel) Read(p []byte) (int, error) {
-	n, err := t.from.Read(p)
+	n, err := t.secure.Read(p)
 	if err == io.EOF {
-		err = t.from.socket.endError(true)
+		err = t.secure.socket.endError(true)
 	}
 	return n, err
+}
+
+// Write counts what is written, after which isFull asks for room.
+func (t http1Tunnel) Write(p []byte) (int, error) {
+	t.secure.unasked += len(p)
+	return t.Conn.Write(p)
 }
 
 // copyTunnel copies one direction to its end, adds the number of copied bytes to passed, and closes that half. If either

@@ -3,10 +3,11 @@ package proxy
 import "io"
 
 // tunnelRoom is the buffer of one direction of a tunnel. A client can keep many tunnels open for a few bytes each, so
-// the direction holds no buffer while it waits for the upstream, for a client over HTTP/2, or for such a client to
-// open its window (S-12.8). It does hold one while it waits inside TLS.
+// the direction holds no buffer while it waits for bytes from either side, or for a client that takes nothing (S-12.8).
 type tunnelRoom struct {
 	buffer *[]byte
+	// one receives the first byte where TLS does the waiting.
+	one [1]byte
 	// limit is how much may be read.
 	limit int
 	// ahead is what allows the direction to read ahead; nil if it may not.
@@ -45,18 +46,50 @@ func (r *tunnelRoom) read(to io.Writer, from io.Reader) (int, error) {
 			r.takeBack()
 			from.stream.await()
 		}
+	case http1Tunnel:
+		return r.readTLS(from, from.secure.socket)
 	case *upstreamConn:
-		if !from.plain {
-			break
-		}
-		if client, ok := to.(h2Tunnel); ok {
+		switch client := to.(type) {
+		case http1Tunnel:
+			if client.secure.isFull() {
+				r.takeBack()
+				if err := client.secure.socket.awaitRoom(); err != nil {
+					return 0, err
+				}
+			}
+		case h2Tunnel:
+			if !from.plain {
+				break // awaitClient waits for bytes on the socket, and TLS may hold some
+			}
 			if err := r.awaitClient(client.stream, from); err != nil {
 				return 0, err
 			}
 		}
-		return from.readLent(r)
+		if from.plain {
+			return from.readLent(r)
+		}
+		return r.readTLS(from, from.socket)
 	}
 	return from.Read(r.lend())
+}
+
+// readTLS reads from a TLS connection over the socket. TLS does the waiting, so readTLS waits for one byte, and then reads the
+// rest of the record, which is there.
+func (r *tunnelRoom) readTLS(from io.Reader, below *socket) (int, error) {
+	r.takeBack()
+	n, err := from.Read(r.one[:])
+	if n == 0 {
+		return 0, err
+	}
+	buffer := r.lend()
+	buffer[0] = r.one[0]
+	below.tryRead = true
+	n, err = from.Read(buffer[1:])
+	below.tryRead = false
+	if err == errNotReady {
+		err = nil
+	}
+	return 1 + n, err
 }
 
 // awaitClient waits until the client has been sent all earlier bytes, unless the direction may read ahead, and limits what is
@@ -66,7 +99,7 @@ func (r *tunnelRoom) awaitClient(client *h2Stream, upstream *upstreamConn) error
 	if waits && (window == 0 || !r.mayReadAhead(upstream.longs)) {
 		r.takeBack()
 		if window == 0 {
-			if err := upstream.awaitBytes(); err != nil {
+			if err := upstream.socket.awaitBytes(); err != nil {
 				return err
 			}
 		}
@@ -109,12 +142,4 @@ func (s *h2Stream) awaitSent() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return s.awaitTaken()
-}
-
-// awaitBytes waits, without room for them, until bytes have come from the upstream or its end has.
-func (u *upstreamConn) awaitBytes() error {
-	return u.socket.raw.Read(func(fd uintptr) bool {
-		waiting, err := waits(int(fd))
-		return waiting || err != nil
-	})
 }

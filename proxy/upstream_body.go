@@ -114,6 +114,12 @@ func (b *upstreamBody) waiting() ([]byte, error) {
 	return b.response.buffer[b.response.start:b.response.end], nil
 }
 
+// mayStop reports whether reading may wait for a client that takes nothing. It must not if one more read may end the body
+// and free the connection (S-12.7). The number of bodies in long buffers is bounded, so these are read ahead.
+func (b *upstreamBody) mayStop() bool {
+	return b.long == nil && (b.kind != http1.BodyLength || b.left > upstreamBufferBytes)
+}
+
 // ready reports whether next would return at once.
 func (b *upstreamBody) ready() bool {
 	if b.stream != nil {
@@ -136,16 +142,18 @@ func (b *upstreamBody) consume(n int) {
 // fill reads into the room after the head, or into the long buffer if the body is long or arrives fast.
 func (b *upstreamBody) fill() error {
 	r := b.response
-	if filled := b.room == len(r.buffer); b.long == nil && (b.left > longBodyBytes || b.full || filled) {
+	if filled := b.room > 0 && b.room == len(r.buffer); b.long == nil && (b.left > longBodyBytes || b.full || filled) {
 		b.longs = r.conn.longs
 		b.long = b.longs.take(filled)
 	}
 	if b.long == nil {
-		r.start = b.room
-		r.end = r.start
-		err := r.fill()
-		b.full = r.end == len(r.buffer)
+		r.start, r.end = b.room, b.room
+		err := b.fillShort()
+		b.full = r.end > 0 && r.end == len(r.buffer)
 		return err
+	}
+	if b.room == 0 {
+		r.setAside()
 	}
 	n, err := r.conn.Read(*b.long)
 	b.start, b.end = 0, n
@@ -156,6 +164,19 @@ func (b *upstreamBody) fill() error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
+}
+
+// fillShort reads into the room after the head. Once the head is forgotten, it holds no buffer until bytes arrive, unless TLS
+// does the waiting: an upstream may take its time (S-12.8).
+func (b *upstreamBody) fillShort() error {
+	r := b.response
+	if b.room == 0 && r.conn.plain {
+		return r.filled(r.conn.readLent(r))
+	}
+	if r.buffer == nil {
+		r.lend()
+	}
+	return r.fill()
 }
 
 // release returns the long buffer to its pool.

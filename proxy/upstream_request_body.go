@@ -222,10 +222,13 @@ func (c *upstreamCall) sendRest(conn *upstreamConn, rest []byte, whole bool) err
 		return errPumpStopped
 	}
 	for {
-		c.awaitPart()
-		part, whole, err := c.gatherBody((*c.out)[:0], true)
+		wait := c.awaitPart()
+		part, whole, err := c.gatherBody((*c.out)[:0], wait)
 		if err != nil {
 			return err
+		}
+		if len(part) == 0 && !whole {
+			continue // the beginning of a TLS record, or of a chunk
 		}
 		if err := c.sendPart(conn, part, whole); err != nil || whole {
 			return err
@@ -234,20 +237,24 @@ func (c *upstreamCall) sendRest(conn *upstreamConn, rest []byte, whole bool) err
 }
 
 // awaitPart takes a buffer for the next part of the body. If possible it does so only once some of the part has
-// arrived, because a client may take its time (S-12.8).
-func (c *upstreamCall) awaitPart() {
+// arrived, because a client may take its time (S-12.8). It reports whether the part may still have to be waited for.
+func (c *upstreamCall) awaitPart() (wait bool) {
+	wait = true
 	if source, ok := c.body.source.(bodyAwaiter); ok {
+		large := c.outIsLarge()
 		c.releaseOut()
 		c.blocks()
 		n := c.body.await(source)
 		c.unblocks()
-		if n > outBufferBytes {
+		wait = n >= 0
+		if n > outBufferBytes || n < 0 && large {
 			c.out = takeLongOut()
 		}
 	}
 	if c.out == nil {
 		c.out = outBuffers.Get().(*[]byte)
 	}
+	return wait
 }
 
 // sendPart writes a part of the request.

@@ -70,6 +70,28 @@ func (r *upstreamResponse) takeBack() {
 	}
 }
 
+// forgetHead makes the whole buffer available to the body, once the head has been sent and everything in the buffer has
+// been consumed. The strings of the head are invalid afterwards.
+func (r *upstreamResponse) forgetHead() {
+	if r.stream != nil || r.body.room == 0 {
+		return
+	}
+	clear(r.head.Fields)
+	r.head.Reason, r.head.Upgrade = "", ""
+	r.body.room, r.start, r.end = 0, 0, 0
+}
+
+// setAside gives the buffer back while the client takes nothing (S-12.8). forgetHead must have been called. A buffer that a
+// large head has enlarged is left to the garbage collector.
+func (r *upstreamResponse) setAside() {
+	if r.stream != nil {
+		r.stream.SetAside()
+		return
+	}
+	r.takeBack()
+	r.buffer = nil
+}
+
 // awaitHead reads the first bytes of a head. It holds no buffer until they arrive, because an upstream may take its
 // time to answer (S-12.8). TLS waits by itself, so over TLS awaitHead reads one byte; the rest of its record is then
 // available.

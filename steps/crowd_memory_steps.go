@@ -2,6 +2,7 @@ package steps
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -9,9 +10,11 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/net/http2"
+	"golang.org/x/sys/unix"
 )
 
 func (w *World) crowdMemorySteps() []step {
@@ -22,6 +25,8 @@ func (w *World) crowdMemorySteps() []step {
 			"The same, but no connection sends a request before all of them are open."},
 		{`{int} clients, which open no window, make {int} HTTP/2 connections each to {string}, with {int} requests each of {string}, all at once`, w.openParkedOfMany,
 			"The same from many addresses."},
+		{`the client {string}, which reads nothing, sends {string} over each of {int} connections to {string}`, w.keepUnread,
+			"Over TLS, without HTTP/2, from sockets with small buffers. The connections stay open until the end of the scenario."},
 	}
 }
 
@@ -128,6 +133,48 @@ func (w *World) openParkedOf(clients []string, conns int, url string, requests i
 		err = errors.Join(err, c.awaitRead(w))
 	}
 	return err
+}
+
+// keepUnread opens connections that send a request and read nothing of the answer.
+func (w *World) keepUnread(client, text string, count int, url string) error {
+	data, err := unescape(text)
+	if err != nil {
+		return err
+	}
+	scheme, host, _ := strings.Cut(url, "://")
+	address, err := w.dialAddress(scheme, host, 0)
+	if err != nil {
+		return err
+	}
+	config := w.clientTLS(hostOnly(host), false)
+	config.NextProtos = []string{"http/1.1"}
+	dialer := &net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: net.ParseIP(w.clientAddress(client))}, Control: smallSocket}
+	for range count {
+		conn, err := tls.DialWithDialer(dialer, "tcp", address, config)
+		if err != nil {
+			return err
+		}
+		w.cleanup(func() error {
+			_ = conn.Close() // the proxy may have closed it
+			return nil
+		})
+		if _, err := io.WriteString(conn, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// smallSocket makes a socket that is about to connect one with small buffers at both ends, as of a client that is far away: with
+// the segments of the loopback interface, the kernel would buffer megabytes of each answer.
+func smallSocket(_, _ string, raw syscall.RawConn) error {
+	var failed error
+	err := raw.Control(func(fd uintptr) {
+		failed = errors.Join(
+			unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_MAXSEG, 1400),
+			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 4<<10))
+	})
+	return errors.Join(err, failed)
 }
 
 // parkedConn is a connection whose client opens no window.

@@ -45,6 +45,8 @@ type Conn struct {
 	handed, handedBefore uint32
 	// writingSince is when the write in progress began, or zero if there is none.
 	writingSince time.Time
+	// long is how many streams have the larger window for their responses.
+	long int
 	// blocked holds the streams whose bodies wait for a window or for room in out.
 	blocked map[*Stream]struct{}
 	// answered reports whether any request has received the head of a response, interim or final.

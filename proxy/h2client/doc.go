@@ -10,8 +10,11 @@ package h2client
 import "time"
 
 const (
-	// streamWindow is how many bytes of a response may wait for its reader.
-	streamWindow = 64<<10 - 1
+	// streamWindow is how many bytes of a response may wait for its reader, and longWindow how many of a long response. At
+	// most maxLong responses of a connection have the larger window: a client that reads nothing leaves it full.
+	streamWindow = 16 << 10
+	longWindow   = 64<<10 - 1
+	maxLong      = 16
 	// connWindow covers the windows of all streams, so that the connection's window never holds up a stream. It is
 	// restored in steps of connCredit.
 	connWindow = (MaxStreams + 16) << 16

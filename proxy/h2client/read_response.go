@@ -76,6 +76,9 @@ func (r *reader) headersEnd(h http2.Header) *http2.Error {
 	} else {
 		s.left = s.head.ContentLength
 	}
+	if s.left > streamWindow {
+		s.widen()
+	}
 	return r.advance(s)
 }
 

@@ -41,8 +41,9 @@ type Stream struct {
 	// reader asks for more. Each is nil while it holds no bytes.
 	in, reading *[]byte
 	// room is how many bytes the server may send. credit is how many bytes were read but not yet added to the server's
-	// window again.
+	// window again. long reports whether the window is longWindow.
 	room, credit int
+	long         bool
 	// ended reports whether the response is complete.
 	ended    bool
 	trailers http1.Fields
@@ -54,9 +55,11 @@ var (
 	streams = sync.Pool{New: func() any {
 		return &Stream{readable: make(chan struct{}, 1), writable: make(chan struct{}, 1)}
 	}}
-	// These are the pools of buffers for the bodies of responses: small buffers for most, and large ones for the rest.
-	smallBuffers = sync.Pool{New: func() any { b := make([]byte, 0, smallBytes); return &b }}
-	largeBuffers = sync.Pool{New: func() any { b := make([]byte, 0, streamWindow+1); return &b }}
+	// These are the pools of buffers for the bodies of responses: small buffers for most, medium ones for a whole window, and
+	// large ones for a whole long window.
+	smallBuffers  = sync.Pool{New: func() any { b := make([]byte, 0, smallBytes); return &b }}
+	mediumBuffers = sync.Pool{New: func() any { b := make([]byte, 0, streamWindow); return &b }}
+	largeBuffers  = sync.Pool{New: func() any { b := make([]byte, 0, longWindow+1); return &b }}
 )
 
 // smallBytes is the size of the small buffers.
@@ -166,11 +169,7 @@ func (s *Stream) tryNext() ([]byte, error) {
 	if s.interrupted {
 		return nil, ErrInterrupted
 	}
-	if s.reading != nil {
-		s.giveBack(len(*s.reading))
-		putBuffer(s.reading)
-		s.reading = nil
-	}
+	s.putReading()
 	switch {
 	case s.in != nil:
 		s.in, s.reading = nil, s.in
@@ -184,12 +183,48 @@ func (s *Stream) tryNext() ([]byte, error) {
 	return nil, s.err
 }
 
+// SetAside releases the bytes that the last Next has returned, before the next call. The reader's own client may take its time.
+func (s *Stream) SetAside() {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	s.putReading()
+}
+
+// putReading releases the bytes that the reader has. The caller holds mu.
+func (s *Stream) putReading() {
+	if s.reading != nil {
+		s.giveBack(len(*s.reading))
+		putBuffer(s.reading)
+		s.reading = nil
+	}
+}
+
+// widen gives a long response the larger window, unless too many have it. The caller holds mu.
+func (s *Stream) widen() {
+	c := s.conn
+	if s.long || s.ended || s.err != nil || c.long >= maxLong {
+		return
+	}
+	s.long = true
+	c.long++
+	s.room += longWindow - streamWindow
+	c.out = http2.AppendWindowUpdate(c.out, s.id, longWindow-streamWindow)
+	c.poke()
+}
+
 // giveBack restores the server's window by the bytes that were read, once there are enough for a frame. The caller
 // holds mu.
 func (s *Stream) giveBack(n int) {
 	s.credit += n
-	if s.credit < streamWindow/2 || s.ended || s.err != nil {
+	enough := streamWindow / 2
+	if s.long {
+		enough = longWindow / 2
+	}
+	if s.credit < enough || s.ended || s.err != nil {
 		return
+	}
+	if s.left < 0 {
+		s.widen() // it is long, and its reader is fast enough
 	}
 	s.conn.out = http2.AppendWindowUpdate(s.conn.out, s.id, uint32(s.credit))
 	s.room += s.credit
@@ -205,8 +240,11 @@ func (s *Stream) push(data []byte) {
 	}
 	if s.in == nil || cap(*s.in)-waiting < len(data) {
 		pool := &smallBuffers
-		if waiting+len(data) > smallBytes {
+		switch n := waiting + len(data); {
+		case n > streamWindow:
 			pool = &largeBuffers
+		case n > smallBytes:
+			pool = &mediumBuffers
 		}
 		buffer := pool.Get().(*[]byte)
 		*buffer = (*buffer)[:0]
@@ -220,9 +258,12 @@ func (s *Stream) push(data []byte) {
 }
 
 func putBuffer(buffer *[]byte) {
-	if cap(*buffer) == smallBytes {
+	switch cap(*buffer) {
+	case smallBytes:
 		smallBuffers.Put(buffer)
-	} else {
+	case streamWindow:
+		mediumBuffers.Put(buffer)
+	default:
 		largeBuffers.Put(buffer)
 	}
 }
@@ -276,6 +317,10 @@ func (s *Stream) Finish() {
 		}
 	}
 	delete(c.blocked, s)
+	if s.long {
+		s.long = false
+		c.long--
+	}
 	c.forgets(s)
 	if c.open--; c.open == 0 {
 		c.idleSince = time.Now()
