@@ -162,7 +162,7 @@ Feature: Holding sites back
     @S-14.9
     Scenario: A client that leaves no longer waits
       Given the proxy is running
-      And the command "reverse-proxy pause a.example.test --config ${config}" is run
+      And the command "reverse-proxy pause a.example.test --max 10m --config ${config}" is run
       And the client "alice" begins to request "https://a.example.test/"
       And the metrics have:
         | reverse_proxy_paused_requests | 1 |
