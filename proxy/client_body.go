@@ -43,8 +43,8 @@ func (b *http1Body) read(room []byte, wait bool) ([]byte, error) {
 	return data, err
 }
 
-// await implements bodyAwaiter: it waits for the socket, because TLS holds nothing if the last read has found nothing. It does not know
-// how many bytes have arrived, and returns -1.
+// await implements bodyAwaiter. It waits for the socket: TLS holds nothing if the last read has found nothing. It does not
+// know how many bytes have arrived, and returns -1.
 func (b *http1Body) await() int {
 	if b.dry {
 		_ = b.work.conn.socket.awaitBytes() // the next read returns the error

@@ -15,7 +15,7 @@ func TestWaitingForAConnectionEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := newUpstreams(1)
 		pool := newUpstreamPool(all)
-		others := &upstreamCall{client: &share.Client{}}
+		others := &upstreamCall{owner: &lonelyOwner{}, client: &share.Client{}}
 		held, err := pool.acquire(t.Context(), others)
 		if err != nil {
 			t.Fatal(err)
