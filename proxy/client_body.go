@@ -15,7 +15,7 @@ type http1Body struct {
 	decoder http1.ChunkedDecoder
 	// failed is why the chunks cannot be decoded further.
 	failed error
-	// dry reports whether the last read has found nothing.
+	// dry reports whether the last read found nothing.
 	dry bool
 	// long is the buffer for chunks once the bytes that came with the head are consumed. It is nil while it holds none.
 	long       *[]byte
@@ -43,8 +43,8 @@ func (b *http1Body) read(room []byte, wait bool) ([]byte, error) {
 	return data, err
 }
 
-// await implements bodyAwaiter. It waits for the socket: TLS holds nothing if the last read has found nothing. It does not
-// know how many bytes have arrived, and returns -1.
+// await implements bodyAwaiter. It waits for the socket: if the last read found nothing, TLS holds nothing either. It does
+// not know how many bytes have arrived, and returns -1.
 func (b *http1Body) await() int {
 	if b.dry {
 		_ = b.work.conn.socket.awaitBytes() // the next read returns the error

@@ -16,7 +16,7 @@ func (w *http1Work) Inform(status int, reason string, fields Fields) error {
 	}
 	w.out = append(w.out, "\r\n"...)
 	err := w.flush()
-	w.giveOut() // the final response may be long in coming
+	w.giveOut() // the final response may take long to arrive
 	return err
 }
 
@@ -103,7 +103,7 @@ func (w *http1Work) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Flush implements clientWriter. More may be long in coming, so it keeps no buffer.
+// Flush implements clientWriter. The next part may take long to arrive, so it keeps no buffer.
 func (w *http1Work) Flush() error {
 	err := w.flush()
 	w.giveOut()

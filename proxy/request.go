@@ -124,9 +124,9 @@ type bodyAwaiter interface {
 	await() int
 }
 
-// bufferHolder holds a buffer that is empty from time to time.
+// bufferHolder holds a buffer that it does not need while a client is waited for.
 type bufferHolder interface {
-	// setAside gives the empty buffer back.
+	// setAside returns the buffer, which is empty, to its pool.
 	setAside()
 }
 
@@ -146,8 +146,7 @@ type clientWriter interface {
 	Write(p []byte) (int, error)
 	// Flush sends what Head and Write have buffered.
 	Flush() error
-	// AwaitRoom waits, after Flush, while the client is known to take nothing. Before that it asks the holder of a buffer
-	// that is not needed meanwhile to set it aside.
+	// AwaitRoom is called after Flush. While the client is known to take nothing, it waits, without the holder's buffer.
 	AwaitRoom(holder bufferHolder) error
 	// End ends the body, with trailer fields if there are any, and sends what is buffered.
 	End(trailers Fields) error

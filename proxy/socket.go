@@ -19,10 +19,10 @@ type streamConn interface {
 	CloseWrite() error
 }
 
-// socket is a TCP connection, or one over a Unix socket, for the data path. A read or write is one system call that does not block and that bypasses
-// the scheduler. The scheduler would hand the processor to another thread if the call takes a few microseconds longer, as a
-// call that wakes an idle core does; at a low load that was a fifth of the cost of a request. If there is nothing to read,
-// or no room to write, the goroutine waits as with any net.Conn.
+// socket is a TCP connection, or one over a Unix socket, for the data path. A read or write is one system call that does
+// not block and that bypasses the scheduler. The scheduler would hand the processor to another thread if the call takes a
+// few microseconds longer, as a call that wakes an idle core does; at a low load that was a fifth of the cost of a request.
+// If there is nothing to read, or no room to write, the goroutine waits as with any net.Conn.
 //
 // One goroutine reads and one writes at a time, as for crypto/tls.
 type socket struct {
@@ -43,7 +43,8 @@ type socket struct {
 	// broken reports whether a system call has returned the error that broke the connection. The kernel reports it only
 	// once; later reads look like an orderly end.
 	broken atomic.Bool
-	// waited reports whether a write has had to wait for room since waited was last reset. blocked reports whether one waits now.
+	// waited reports whether a write has had to wait for room since waited was last reset. blocked reports whether one is
+	// waiting now.
 	waited, blocked atomic.Bool
 
 	// writing reports whether a write is in progress, and written counts the bytes that the kernel has taken, for the sweeper.

@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// roomEvery is how many bytes are written to a client before its socket is asked whether there is room for more. A client
-// that reads nothing can leave a write unfinished, which holds the buffers of both sides until it ends (S-12.8); a write
-// that begins only when there is room does not. The call costs a fiftieth of what the encryption of so many bytes does.
+// roomEvery is how many bytes are written to a client before its socket is asked whether there is room for more. A write
+// to a client that reads nothing blocks, and holds the buffers of both sides until it ends (S-12.8). A write that begins
+// only when there is room rarely blocks.
 const roomEvery = 16 << 10
 
 // isFull reports whether the client has left so much unread that the next write may have to wait. It asks the socket only
@@ -33,7 +33,8 @@ func (s *socket) awaitRoom() error {
 }
 
 // hasRoom reports whether the kernel would take more bytes: for TCP, whether at least a third of the send buffer is free. An
-// error of the socket counts as room, because a write returns it. A poller learns of later room only if this was asked.
+// error of the socket counts as room, because a write returns it. The kernel wakes the poller for later room only if this call
+// found none.
 func hasRoom(fd uintptr) bool {
 	set := unix.PollFd{Fd: int32(fd), Events: unix.POLLOUT}
 	var now unix.Timespec

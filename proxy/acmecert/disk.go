@@ -13,9 +13,9 @@ import (
 // diskPatience is how long an operation on the cache may take before it is given up.
 const diskPatience = 30 * time.Second
 
-// disk is the file system of a cache directory, as when its file server is down, from which a Manager must not wait for an
-// answer for ever. An operation is given up after diskPatience. Until each one that was given up has ended, all others fail
-// immediately: nothing piles up on a disk that hangs for good, and no late write replaces what was written after it.
+// disk is the file system of a cache directory. It may hang, as a network file system does while its server is down, and a
+// Manager must not wait for it forever. An operation is given up after diskPatience. Until all that were given up have
+// ended, further ones fail immediately: nothing piles up, and no late write replaces a newer one.
 type disk struct {
 	dir string
 	// late is called when the first operation is given up; nil for nothing.
@@ -35,7 +35,7 @@ func (e hangError) Error() string {
 	return fmt.Sprintf("%s: the disk has not answered for %s", e.dir, wording.Duration(diskPatience))
 }
 
-// newDisk returns the disk of a cache directory, which reports to the log that it hangs; to none if log is nil.
+// newDisk returns the disk of a cache directory. It logs when the disk hangs, unless log is nil.
 func newDisk(dir, directory string, log *eventlog.Logger) *disk {
 	d := &disk{dir: dir}
 	if log != nil {

@@ -11,7 +11,7 @@ const (
 	SettleWithin = time.Second
 	// settlePause is the time between two tries.
 	settlePause = 20 * time.Millisecond
-	// settleQuiet is how long a file must have been left alone. A program that writes in pieces pauses between them,
+	// settleQuiet is how long a file must have been unchanged. A program that writes in pieces pauses between them,
 	// during which size, time and inode do not change although the file is incomplete.
 	settleQuiet = 50 * time.Millisecond
 )

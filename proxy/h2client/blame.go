@@ -16,8 +16,8 @@ func (c *Conn) lose(err *Error) {
 	c.fail(err)
 }
 
-// blame returns the error of a stream of a connection that the server ends. The error blames the server if the connection has not
-// answered any request, and no other stream has got such an error. The caller holds mu.
+// blame returns the error of a stream of a connection that the server ends. It blames the server if no request on the
+// connection was answered, and no other stream has got such an error. The caller holds mu.
 func (c *Conn) blame(err *Error) *Error {
 	if !c.left || c.answered || c.blamed {
 		return err
@@ -28,9 +28,9 @@ func (c *Conn) blame(err *Error) *Error {
 	return &same
 }
 
-// refused returns the error of a stream that the server has reset because it has not acted on the request. It blames the server
-// unless a limit of streams explains the reset: an earlier stream was open, or streams were given up that the server may still
-// count. The caller holds mu.
+// refused returns the error of a stream that the server has reset with REFUSED_STREAM. It blames the server unless a limit
+// of streams explains the reset: an earlier stream was open, or the server may still count streams that were given up. The
+// caller holds mu.
 func (c *Conn) refused(stream uint32) *Error {
 	err := resetBy(http2.RefusedStream)
 	err.Blames = c.resets == resetsAtOnce && len(c.late) == 0

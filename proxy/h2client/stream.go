@@ -183,8 +183,7 @@ func (s *Stream) tryNext() ([]byte, error) {
 	return nil, s.err
 }
 
-// SetAside releases the bytes that the last Next has returned, before the next call: the reader's own client may take its
-// time.
+// SetAside releases the bytes that the last Next returned. A reader calls it before it waits for something else.
 func (s *Stream) SetAside() {
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()

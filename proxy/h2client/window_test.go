@@ -63,15 +63,22 @@ func (s *Stream) isLong() bool {
 	return s.long
 }
 
-// TestAResponseOfUnknownLengthGetsTheLongWindowWhenItIsRead sends half a window, which is read, and then what the larger
-// window holds.
-func TestAResponseOfUnknownLengthGetsTheLongWindowWhenItIsRead(t *testing.T) {
+// beginResponse returns a stream whose response has begun, and its server.
+func beginResponse(t *testing.T) (*Stream, *server) {
+	t.Helper()
 	leaks(t)
 	c, s := connect(t)
 	<-c.greeting
 	stream := begin(t, c, "/")
 	s.await(xhttp2.FrameHeaders)
 	s.respond(1, false, ":status", "200")
+	return stream, s
+}
+
+// TestAResponseOfUnknownLengthGetsTheLongWindowWhenItIsRead sends half a window, which is read, and then what the larger
+// window holds.
+func TestAResponseOfUnknownLengthGetsTheLongWindowWhenItIsRead(t *testing.T) {
+	stream, s := beginResponse(t)
 	half := strings.Repeat("x", streamWindow/2)
 	_ = s.WriteData(1, false, []byte(half))
 	if data, err := stream.Next(); string(data) != half || err != nil {
@@ -108,12 +115,7 @@ func TestAResponseOfUnknownLengthGetsTheLongWindowWhenItIsRead(t *testing.T) {
 
 // TestAResponseMayFillItsWindow sends as much as the window allows, and one byte more.
 func TestAResponseMayFillItsWindow(t *testing.T) {
-	leaks(t)
-	c, s := connect(t)
-	<-c.greeting
-	stream := begin(t, c, "/")
-	s.await(xhttp2.FrameHeaders)
-	s.respond(1, false, ":status", "200")
+	stream, s := beginResponse(t)
 	_ = s.WriteData(1, false, []byte(strings.Repeat("x", streamWindow)))
 	_ = s.WriteData(1, false, []byte("x"))
 	if f := s.await(xhttp2.FrameRSTStream); f.text != "FLOW_CONTROL_ERROR" {

@@ -98,7 +98,7 @@ const (
 	Through Entry = iota
 	// Waits means that the owner must call Await.
 	Waits
-	// Full means that there is no place, and that the request may not wait, or too many wait already.
+	// Full means that no place is free, and that the request may not wait for one, or too many are waiting.
 	Full
 )
 
