@@ -86,7 +86,8 @@ Feature: Access
       When the client "ann" requests "https://git.example.test/"
       Then the answer is 200
       Given a file "office" with "192.0.2.0/24\n${client:ann}/33\n"
-      And a reload is refused with:
+      When a reload is requested
+      Then the reload is refused with:
         | listeners[0].sites[0].access.allow_file | line 2 |
       When the client "ann" requests "https://git.example.test/"
       Then the answer is 200

@@ -44,8 +44,9 @@ Feature: Certificates from an ACME server
         | url    | https://later.example.test/ |
         | verify | no                          |
       Then the answer is 200 "app"
-      When the site "never.example.test" is served from the upstream "app"
-      Then a reload is refused with:
+      Given the site "never.example.test" is served from the upstream "app"
+      When a reload is requested
+      Then the reload is refused with:
         | listeners[0].sites[2].host | "never.example.test" would have no certificate, as acme_domains does not list it |
       Given the setting "listeners[0].tls.acme_domains" is ["www.example.test", "later.example.test", "never.example.test"]
       And the configuration is reloaded
@@ -194,8 +195,9 @@ Feature: Certificates from an ACME server
       And the proxy is running
       And the name "lost.example.test" resolves elsewhere
       And the site "new.example.test" is served from the upstream "app"
-      When the site "lost.example.test" is served from the upstream "app"
-      Then a reload is refused with:
+      And the site "lost.example.test" is served from the upstream "app"
+      When a reload is requested
+      Then the reload is refused with:
         | listeners[0].tls.acme_domains | lost.example.test: no certificate from https://127.0.0.1: |
       When a client makes a TLS handshake for "new.example.test"
       Then the handshake fails with the alert "unrecognized name"
@@ -208,8 +210,9 @@ Feature: Certificates from an ACME server
       Then the certificate comes from the ACME server
       And the ACME server was asked for 4 orders
       Given the name "lost.example.test" resolves to its listener again
-      When the site "lost.example.test" is served from the upstream "app"
-      Then a reload is refused with:
+      And the site "lost.example.test" is served from the upstream "app"
+      When a reload is requested
+      Then the reload is refused with:
         | listeners[0].tls.acme_domains | the next try is not before 20 |
       And the ACME server was asked for 4 orders
       Given "acme1/acme_refusals.json" is deleted

@@ -56,7 +56,7 @@ Feature: Wildcard certificates, proved by the DNS
       And names are proved by the daemon's DNS responder as the host "edge.test"
       And the site "www.example.test" is served from the upstream "app"
       And listener 1 gets certificates for its sites from the ACME server
-      And the proxy is running
+      When the proxy is running
       Then the DNS responder answers "REFUSED" for the TXT record of "_acme-challenge.apps.example.test" over UDP
       Given the site "*.apps.example.test" is served from the upstream "app"
       And the configuration is reloaded

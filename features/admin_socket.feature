@@ -88,7 +88,8 @@ Feature: Admin socket
     Scenario: It shows how the last reload ended, whoever requested it
       Given the proxy is running
       And the setting "rate_limit.burst" is 0
-      And a reload is refused
+      When a reload is requested
+      Then the reload is refused
       When the admin command "status" is sent
       Then the admin socket answers with:
         | last_reload.status    | error             |
@@ -210,7 +211,7 @@ Feature: Admin socket
         | an empty line with CR        | \r\n           |
         | a blank line                 | \x20\t\n       |
         | a command without an end     | status         |
-        | a command with CR alone      | status\r       |
+        | a command with only a CR     | status\r       |
         | 4097 bytes                   | ${x*4097}\n    |
         | a megabyte without a newline | ${x*1048576}   |
 

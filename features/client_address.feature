@@ -89,7 +89,8 @@ Feature: Who the client is
         | header | X-Forwarded-For: 203.0.113.9 |
       Then the upstream "app" received the field "X-Real-IP" with "203.0.113.9"
       Given a file "cdn.txt" with "10.0.0.0/8\n\n10.0.0.1/8\nexample.com\n"
-      Then a reload is refused with:
+      When a reload is requested
+      Then the reload is refused with:
         | listeners[0].trusted_proxies_file | line 3: "10.0.0.1/8" has bits after its length; "10.0.0.0/8" is the network |
         | listeners[0].trusted_proxies_file | line 4: "example.com" is not a network                                      |
       When a client sends the request:

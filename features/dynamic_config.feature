@@ -209,7 +209,8 @@ Feature: Dynamic configuration
       Given the proxy is running
       And the setting "rate_limit.burst" is 0
       And the setting "listeners[0].sites[0].upstream" is "http://nowhere"
-      And a reload is refused with:
+      When a reload is requested
+      Then the reload is refused with:
         | rate_limit.burst               | 0      |
         | listeners[0].sites[0].upstream | nowhere |
       And the log has a new line "CONFIG_RELOAD" with:
@@ -223,7 +224,8 @@ Feature: Dynamic configuration
     Scenario Outline: A configuration file that is <what> is refused
       Given the proxy is running
       And the configuration file is "<contents>"
-      And a reload is refused
+      When a reload is requested
+      Then the reload is refused
       When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
 
@@ -252,7 +254,8 @@ Feature: Dynamic configuration
       Given the proxy will be started as an ordinary user
       And the proxy is running
       And "${key:listener1}" has the mode "000"
-      And a reload is refused with:
+      When a reload is requested
+      Then the reload is refused with:
         | listeners[0].tls.key_path | permission denied |
       When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
@@ -264,7 +267,8 @@ Feature: Dynamic configuration
       And the proxy is running
       And the certificate "web" has the key of another one
       And the site "git.example.test" is moved to the upstream "new"
-      And a reload is refused
+      When a reload is requested
+      Then the reload is refused
       When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
 
@@ -521,6 +525,7 @@ Feature: Dynamic configuration
     Scenario: A file that never stops changing is refused
       Given the proxy is running
       And a valid configuration "${config}" that is rewritten all the time
-      Then a reload is eventually refused with "changed while being read, please retry"
+      When reloads are requested until one is refused with "changed while being read, please retry"
+      Then the reload is refused
       When a client requests "https://git.example.test/"
       Then the answer is 200 "old"

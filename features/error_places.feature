@@ -108,8 +108,9 @@ Feature: Where an error of the configuration is
     @S-1.8
     Scenario: A reload and a diff, in the answer, in the log and in the status
       Given the proxy is running
-      When the setting "listeners[0].sites[0].upstream_scheme" is "ftp"
-      Then a reload is refused with:
+      And the setting "listeners[0].sites[0].upstream_scheme" is "ftp"
+      When a reload is requested
+      Then the reload is refused with:
         | listeners[0].sites[0].upstream_scheme | "ftp" is not an upstream scheme |
       And the log has a line "CONFIG_ERROR" with:
         | key  | listeners[0].sites[0].upstream_scheme |

@@ -105,10 +105,10 @@ Feature: Host routing
         | what                          | fields                                               |
         | no host                       |                                                      |
         | an empty host                 | Host:\r\n                                            |
-        | a port alone                  | Host: :443\r\n                                       |
+        | only a port                   | Host: :443\r\n                                       |
         | two hosts                     | Host: git.example.test\r\nHost: www.example.test\r\n |
         | the same host twice           | Host: git.example.test\r\nHost: git.example.test\r\n |
-        | a port that is no number      | Host: git.example.test:abc\r\n                       |
+        | a port that is not a number   | Host: git.example.test:abc\r\n                       |
         | a port above 65535            | Host: git.example.test:70000\r\n                     |
         | a path in the host            | Host: git.example.test/x\r\n                         |
         | user information in the host  | Host: user@git.example.test\r\n                      |

@@ -49,7 +49,7 @@ Feature: HTTP/1.1
         | A relative target                   | 400    | malformed target                   | GET a/b HTTP/1.1                             |
         | A query as the target               | 400    | malformed target                   | GET ?a=b HTTP/1.1                            |
         | A target of another scheme          | 400    | malformed target                   | GET ftp://git.example.test/ HTTP/1.1         |
-        | A scheme alone                      | 400    | malformed target                   | GET https:// HTTP/1.1                        |
+        | Only a scheme                       | 400    | malformed target                   | GET https:// HTTP/1.1                        |
         | User information in the target      | 400    | malformed authority in target      | GET https://me@git.example.test/ HTTP/1.1    |
         | A port above 65535 in the target    | 400    | malformed authority in target      | GET https://git.example.test:65536/ HTTP/1.1 |
         | The asterisk without OPTIONS        | 400    | target * without OPTIONS           | GET * HTTP/1.1                               |

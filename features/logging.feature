@@ -181,7 +181,7 @@ Feature: The log
     @S-8.2
     Scenario: The file is created for its owner and group, and appended to by the next start
       Given the setting "logging.log_file_path" is "${dir}/proxy.log"
-      And the proxy is running
+      When the proxy is running
       Then the mode of "proxy.log" is "0640"
       Given the proxy is sent SIGTERM
       And the proxy exits with 0
@@ -192,7 +192,7 @@ Feature: The log
     Scenario: A line that a crash has truncated is not joined to the next one
       Given the setting "logging.log_file_path" is "${dir}/proxy.log"
       And a file "proxy.log" with "2026-01-02T03:04:05.678Z INFO REQ"
-      And the proxy is running
+      When the proxy is running
       Then the file "proxy.log" has 10 lines "STARTUP"
       And the file "proxy.log" contains "INFO REQ"
       And the file "proxy.log" does not contain "INFO REQ2"

@@ -196,8 +196,9 @@ Feature: The configuration of routes
       And the proxy is running
       And a file "pages/closed.html" with "still closed"
       And the configuration is reloaded
-      When "pages/closed.html" is deleted
-      Then a reload is refused with:
+      And "pages/closed.html" is deleted
+      When a reload is requested
+      Then the reload is refused with:
         | listeners[0].sites[0].routes[0].respond_file | no such file |
 
   Rule: A route inherits from its site what it does not set

@@ -21,8 +21,9 @@ Feature: Sandbox
     @S-4.7 @S-3.2 @landlock
     Scenario: A reload cannot read a file outside of the directories that the configuration named at the start
       Given the proxy is running
-      When the setting "listeners[0].tls.cert_path" is "/usr/lib/os-release"
-      Then a reload is refused with:
+      And the setting "listeners[0].tls.cert_path" is "/usr/lib/os-release"
+      When a reload is requested
+      Then the reload is refused with:
         | listeners[0].tls.cert_path | permission denied; let the user that runs the proxy read it; or restart the daemon: its sandbox has the directories that the configuration named at the start |
       When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
@@ -109,8 +110,9 @@ Feature: Sandbox
       When the admin command "status" is sent
       Then the admin socket answers with:
         | sandbox.state | off |
-      When the setting "listeners[0].tls.cert_path" is "/usr/lib/os-release"
-      Then a reload is refused with:
+      Given the setting "listeners[0].tls.cert_path" is "/usr/lib/os-release"
+      When a reload is requested
+      Then the reload is refused with:
         | listeners[0].tls.cert_path | /usr/lib/os-release |
 
     @S-4.7 @S-3.4

@@ -236,26 +236,26 @@ Feature: Several machines that share a store
       Then the machine "A" logs "STORE_AWAY closed"
       And the machine "B" logs "STORE_AWAY closed"
       # empty
-      Given the store comes back
+      When the store comes back
       Then the machine "A" prints "in use by 2 machines" for "status --text"
       And the machine "B" prints "in use by 2 machines" for "status --text"
       And the store has certificates that are not garbage
       # garbage
       Given the values of the store are garbage
-      And the store closes all connections
+      When the store closes all connections
       # Whichever machine reads them first replaces them.
       Then the store has certificates that are not garbage
       And no request and no handshake has failed
       # read-only
-      Given the store is read-only
+      When the store is read-only
       Then the machine "A" logs "STORE_AWAY READONLY"
       And no request and no handshake has failed
-      Given the store can be written
+      When the store can be written
       Then the machine "A" prints "in use by 2 machines" for "status --text"
       # slow, but not too slow, then too slow
-      Given the store takes 1 second for each command
+      When the store takes 1 second for each command
       Then no request and no handshake has failed
-      Given the store takes 4 seconds for each command
+      When the store takes 4 seconds for each command
       Then the machine "A" logs "STORE_AWAY answer"
       And no request and no handshake has failed
       # another password than that of the configuration

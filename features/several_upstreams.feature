@@ -50,8 +50,9 @@ Feature: Several upstreams
       And the proxy is running
       When a client requests "https://example.test/" 20 times
       Then the answers are all "b"
-      When the upstream "a" comes back
-      Then the upstream "a" receives a request again
+      Given the upstream "a" comes back
+      When a client requests "https://example.test/" until the answer has the body "a"
+      Then the answer is 200 "a"
 
   Rule: A request goes to another upstream where that is safe
 
@@ -156,7 +157,8 @@ Feature: Several upstreams
       Then the log has a line "UPSTREAM_UP" with:
         | host     | example.test  |
         | upstream | ${upstream:a} |
-      And the upstream "a" receives a request again
+      When a client requests "https://example.test/" until the answer has the body "a"
+      Then the answer is 200 "a"
 
     @S-18.3
     Scenario: A new upstream gets requests after its first successful check
@@ -171,9 +173,10 @@ Feature: Several upstreams
       And the configuration is reloaded
       When a client requests "https://example.test/" 10 times
       Then the answers are all "a"
-      When the upstream "b" is released
-      Given an upstream "b"
-      Then the upstream "b" receives a request again
+      Given the upstream "b" is released
+      And an upstream "b"
+      When a client requests "https://example.test/" until the answer has the body "b"
+      Then the answer is 200 "b"
 
   Rule: A wrong check is not worse than none
 
@@ -229,8 +232,9 @@ Feature: Several upstreams
         | host     | example.test  |
         | upstream | ${upstream:a} |
         | by       | requests      |
-      When the upstream "a" comes back
-      Then the upstream "a" receives a request again
+      Given the upstream "a" comes back
+      When a client requests "https://example.test/" until the answer has the body "a"
+      Then the answer is 200 "a"
       And the log has a line "UPSTREAM_UP" with:
         | host     | example.test  |
         | upstream | ${upstream:a} |
@@ -434,11 +438,12 @@ Feature: Several upstreams
       Given an upstream "a"
       When the command "reverse-proxy undrain example.test ${upstream:a} --text --config ${config}" is run
       Then the command exits with 0
-      And the upstream "a" receives a request again
       And the log has a line "UPSTREAM_DRAIN" with:
         | host     | example.test  |
         | upstream | ${upstream:a} |
         | status   | off           |
+      When a client requests "https://example.test/" until the answer has the body "a"
+      Then the answer is 200 "a"
 
     @S-18.6
     Scenario: Two copies of an application are restarted one after the other, and no request is lost
@@ -452,14 +457,18 @@ Feature: Several upstreams
       And the load has made 200 requests
       And the upstream "a" comes back
       When the command "reverse-proxy undrain example.test ${upstream:a} --config ${config}" is run
-      Then the upstream "a" receives a request again
+      Then the command exits with 0
+      When a client requests "https://example.test/" until the answer has the body "a"
+      Then the answer is 200 "a"
       When the command "reverse-proxy drain example.test ${upstream:b} --text --config ${config}" is run
       Then the command exits with 0
       Given the upstream "b" goes away
       And the load has made 400 requests
       And the upstream "b" comes back
       When the command "reverse-proxy undrain example.test ${upstream:b} --text --config ${config}" is run
-      Then the upstream "b" receives a request again
+      Then the command exits with 0
+      When a client requests "https://example.test/" until the answer has the body "b"
+      Then the answer is 200 "b"
       And the steady load has lost no request
 
     @S-18.6

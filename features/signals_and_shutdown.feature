@@ -290,14 +290,14 @@ Feature: Signals and shutdown
     Scenario: The service manager learns of a reload that failed by the daemon's status
       Given the proxy is running
       And the setting "rate_limit.burst" is 0
-      When a reload is refused
+      When a reload is requested
       Then the service manager is told "READY=1" 2 times
       And the service manager is told a status with "reload failed"
 
     @S-4.5
     Scenario: The watchdog gets signs of life if it is enabled
       Given the proxy will be started with the environment variable "WATCHDOG_USEC" set to "200000"
-      And the proxy is running
+      When the proxy is running
       Then the service manager is told "WATCHDOG=1" 3 times
 
     @S-4.5

@@ -52,7 +52,8 @@ Feature: Status for people
       And the site "git.example.test" is moved to the upstream "app2"
       And the configuration is reloaded
       And the setting "rate_limit.burst" is 0
-      And a reload is refused
+      When a reload is requested
+      Then the reload is refused
       When the command "reverse-proxy status --text --config ${config}" is run
       Then the command names each of:
         | UTC  ok     | 1 change                                                       |
@@ -88,7 +89,8 @@ Feature: Status for people
       Given the proxy is running
       And the configuration is reloaded 11 times
       And the setting "rate_limit.burst" is 0
-      And a reload is refused
+      When a reload is requested
+      Then the reload is refused
       When the admin command "status" is sent
       Then the admin socket answers with:
         | reloads#          | 10    |

@@ -24,7 +24,8 @@ Feature: What the service manager is told
   @S-4.5
   Scenario: The start time of a reload is after the signal that requested it
     Given the proxy is running
-    When the time is remembered and the configuration is reloaded
+    And the time is remembered
+    When the configuration is reloaded
     Then the service manager is told a MONOTONIC_USEC after that time
 
   @S-4.5

@@ -127,8 +127,8 @@ Feature: Upstreams that are named
       And a steady load on "https://git.example.test/"
       And an upstream "old" that answers once on each connection and closes it
       And the load has made 50 requests
-      When <failure>
-      And the configuration is reloaded
+      And <failure>
+      When the configuration is reloaded
       Then the log has a line "UPSTREAM_LOOKUP" with:
         | level | WARN              |
         | name  | app.internal.test |

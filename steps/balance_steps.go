@@ -21,7 +21,6 @@ func (w *World) balanceSteps() []step {
 		{`a client sends the cookie that it got {int} time(s) to {string}`, w.sendCookie, "The cookie of the last answer that set one, as a browser would."},
 		{`the upstreams {string} together received between {int} and {int} requests`, w.receivedTogether, "Names separated by commas."},
 		{`each of the upstreams {string} received at least {int} request(s)`, w.eachReceived, "Names separated by commas."},
-		{`the upstream {string} receives a request again`, w.receivesAgain, "Makes requests to the site `example.test` until there is one more. For a site of which that is the host."},
 	}
 }
 
@@ -174,21 +173,4 @@ func (w *World) eachReceived(names string, least int) error {
 		}
 	}
 	return nil
-}
-
-func (w *World) receivesAgain(name string) error {
-	up, err := w.upstream(name)
-	if err != nil {
-		return err
-	}
-	before := len(up.received())
-	return w.eventually(func() error {
-		if err := w.get("https://example.test/"); err != nil {
-			return err
-		}
-		if len(up.received()) == before {
-			return fmt.Errorf("the upstream %q received no more requests", name)
-		}
-		return nil
-	})
 }

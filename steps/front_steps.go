@@ -46,10 +46,10 @@ func sendPrelude(prelude string, conn net.Conn, err error) (net.Conn, error) {
 // HasHAProxy reports whether HAProxy is installed, which scenarios tagged @haproxy need.
 func (s *Suite) HasHAProxy() bool { return installed("haproxy") }
 
-// HasNginx is described at HasHAProxy.
+// HasNginx reports whether nginx is installed, which scenarios tagged @nginx need.
 func (s *Suite) HasNginx() bool { return installed("nginx") }
 
-// HasHitch is described at HasHAProxy.
+// HasHitch reports whether hitch is installed, which scenarios tagged @hitch need.
 func (s *Suite) HasHitch() bool { return installed("hitch") }
 
 func installed(program string) bool {

@@ -43,16 +43,16 @@ func TestLogLineMatches(t *testing.T) {
 		want        map[string]string
 		matches     bool
 	}{
-		{"only the event", "E", nil, true},
-		{"another event", "F", nil, false},
-		{"a value", "E", map[string]string{"a": "one two"}, true},
-		{"a part of a value", "E", map[string]string{"a": "~two"}, true},
-		{"a part that is not there", "E", map[string]string{"a": "~three"}, false},
-		{"any value", "E", map[string]string{"a": "*"}, true},
-		{"any value of an empty one", "E", map[string]string{"empty": "*"}, false},
-		{"a key that is not there", "E", map[string]string{"b": ""}, false},
-		{"the level", "E", map[string]string{"level": "WARN"}, true},
-		{"another level", "E", map[string]string{"level": "INFO"}, false},
+		{"only the event is asked for", "E", nil, true},
+		{"another event does not match", "F", nil, false},
+		{"a value matches", "E", map[string]string{"a": "one two"}, true},
+		{"a part of a value matches", "E", map[string]string{"a": "~two"}, true},
+		{"a part that is not in the value does not match", "E", map[string]string{"a": "~three"}, false},
+		{"any value matches", "E", map[string]string{"a": "*"}, true},
+		{"an empty value is not any value", "E", map[string]string{"empty": "*"}, false},
+		{"a key that is not there does not match", "E", map[string]string{"b": ""}, false},
+		{"the level matches", "E", map[string]string{"level": "WARN"}, true},
+		{"another level does not match", "E", map[string]string{"level": "INFO"}, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

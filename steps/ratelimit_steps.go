@@ -9,6 +9,8 @@ func (w *World) rateLimitSteps() []step {
 	return []step{
 		{`the client {string} requests {string} until the answer is {int}`, w.getUntil,
 			"Again and again, for what takes time to happen. That answer is then the current one, and `${remembered:tries}` how many others came before it."},
+		{`a client requests {string} until the answer has the body {string}`, w.getUntilBody,
+			"Again and again. That answer is then the current one, and all of them are 200."},
 		{`the first {int} of the answers are 200 and the others {int}`, w.firstThen,
 			"Of the last repeated request, in its order."},
 		{`the admin socket reports {int} rate-limited clients`, w.rateLimitedClients, "Waits for it."},
@@ -26,6 +28,18 @@ func (w *World) getUntil(client, url string, status int) error {
 	})
 	w.remembered["tries"] = fmt.Sprint(tries - 1)
 	return err
+}
+
+func (w *World) getUntilBody(url, body string) error {
+	return w.eventually(func() error {
+		if err := w.get(url); err != nil {
+			return err
+		}
+		if err := w.exchange.expect(200); err != nil {
+			return err
+		}
+		return w.answerBody(body)
+	})
 }
 
 func (w *World) firstThen(first, status int) error {

@@ -26,7 +26,7 @@ func TestRawBytes(t *testing.T) {
 	}
 }
 
-func TestNextAnswerTellsWholeAnswersFromOthers(t *testing.T) {
+func TestNextAnswerDistinguishesWholeAnswersFromOthers(t *testing.T) {
 	tests := []struct {
 		name, method, bytes string
 		closed              bool

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestEverySentenceIsMatchedByOneStepAlone(t *testing.T) {
+func TestEverySentenceIsMatchedByOnlyOneStep(t *testing.T) {
 	var all []step
 	for _, area := range new(World).areas() {
 		all = append(all, area.steps...)

@@ -16,10 +16,11 @@ func (w *World) reloadSteps() []step {
 		{`the configuration file is written`, w.writeConfig, "With the current settings; the daemon is not told."},
 		{`the configuration file is {word} for {int} ms`, w.configGap, "`empty` or `missing`, and then with the current settings. Does not wait for that."},
 		{`the configuration is reloaded`, w.reload, "Writes the file, sends SIGHUP and waits for the success in the log."},
-		{`a reload is refused`, w.reloadRefused, "Writes the file, sends SIGHUP and waits for the refusal in the log."},
-		{`a reload is refused with:`, w.reloadRefusedWith, "The same; each row of the table is a key and a part of its error, each logged as CONFIG_ERROR."},
+		{`a reload is requested`, w.requestReload, "Writes the file and sends SIGHUP. Does not wait for the reload."},
+		{`reloads are requested until one is refused with {string}`, w.reloadUntilRefused, "By SIGHUP, without writing the file. The text is a part of an error in the log."},
+		{`the reload is refused`, w.reloadRefused, "The one requested last. Waits for its line in the log."},
+		{`the reload is refused with:`, w.reloadRefusedWith, "The same; each row of the table is a key and a part of its error, each logged as CONFIG_ERROR."},
 		{`the configuration is reloaded {int} times`, w.reloadTimes, "Each by SIGHUP, and each waited for."},
-		{`a reload is eventually refused with {string}`, w.refusedInTheEnd, "Sends SIGHUP again and again until that is part of an error in the log."},
 		{`a steady load on {string}`, w.startSteadyLoad, "Requests one after the other by four clients, over HTTP/1.1 and HTTP/2, until the next sentence."},
 		{`the load has made {int} requests`, w.loadHasMade, "Of all its clients together. Waits for it."},
 		{`the load makes {int} more requests`, func(more int) error { return w.loadMakes(w.load.made.Load() + int64(more)) }, "The same, counted from now on. Stops waiting when a client has failed."},
@@ -52,25 +53,31 @@ func (w *World) configGap(state string, ms int) error {
 	return nil
 }
 
-// signalReload writes the configuration, sends SIGHUP, and waits for and returns the reload's log line.
-func (w *World) signalReload(want map[string]string) error {
+// requestReload writes the configuration and sends SIGHUP. The lines of the reload are the new ones of the log.
+func (w *World) requestReload() error {
 	if err := w.writeConfig(); err != nil {
 		return err
 	}
-	w.markLog()
-	if err := w.daemon.signal(syscall.SIGHUP); err != nil {
-		return err
-	}
+	return w.sendSignal("SIGHUP")
+}
+
+// reloadEnds waits for the line of the requested reload and checks its status.
+func (w *World) reloadEnds(status string) error {
 	line, err := w.awaitLine("CONFIG_RELOAD", nil, w.logMark)
-	if err == nil && !line.matches("CONFIG_RELOAD", want) {
-		err = fmt.Errorf("got the line %s %v, want %v", line.level, line.values, want)
+	if err == nil && !line.matches("CONFIG_RELOAD", map[string]string{"status": status}) {
+		err = fmt.Errorf("got the line %s %v, want the status %s", line.level, line.values, status)
 	}
 	return err
 }
 
-func (w *World) reload() error { return w.signalReload(map[string]string{"status": "success"}) }
+func (w *World) reload() error {
+	if err := w.requestReload(); err != nil {
+		return err
+	}
+	return w.reloadEnds("success")
+}
 
-func (w *World) reloadRefused() error { return w.signalReload(map[string]string{"status": "error"}) }
+func (w *World) reloadRefused() error { return w.reloadEnds("error") }
 
 func (w *World) reloadRefusedWith(table *godog.Table) error {
 	errors, err := pairs(table)
@@ -217,20 +224,19 @@ func (x *exchange) expect(status int) error {
 	return nil
 }
 
-// refusedInTheEnd repeats the reload until one is refused with the problem: hitting a change of the file takes some
-// luck.
-func (w *World) refusedInTheEnd(problem string) error {
+// reloadUntilRefused requests reloads until one is refused with the problem: hitting a change of the file takes some luck.
+func (w *World) reloadUntilRefused(problem string) error {
 	return w.eventually(func() error {
-		w.markLog()
-		if err := w.daemon.signal(syscall.SIGHUP); err != nil {
+		if err := w.sendSignal("SIGHUP"); err != nil {
 			return err
 		}
-		if _, err := w.awaitLine("CONFIG_RELOAD", nil, w.logMark); err != nil {
+		if err := w.reloadRefused(); err != nil {
 			return err
 		}
-		if _, err := w.findLine("CONFIG_ERROR", map[string]string{"error": "~" + problem}, 0); err != nil {
-			return fmt.Errorf("no reload was refused with %q: %w", problem, err)
+		line, err := w.awaitLine("CONFIG_ERROR", nil, w.logMark)
+		if err == nil && !line.matches("CONFIG_ERROR", map[string]string{"error": "~" + problem}) {
+			err = fmt.Errorf("got the error %q, want one with %q", line.values["error"], problem)
 		}
-		return nil
+		return err
 	})
 }
