@@ -6,6 +6,6 @@
 // a file), cert and acmecert (certificates), eventlog (log lines), limit (rate limit), deadline (timeouts), share (upstream
 // connections shared among clients), admin (the admin socket), sandbox (what the process gives up), systemd (the service
 // manager), http1 and http2 (bytes to messages and back), and, for all of them, wording (values in words), process
-// (descriptors and memory) and exitcode. The leaf packages know nothing of the core; imports_test.go lists what each may
-// import.
+// (descriptors and memory) and exitcode. docs/architecture.md lists the others. The leaf packages know nothing of the core;
+// imports_test.go lists what each may import.
 package proxy
