@@ -110,7 +110,7 @@ func TestJSONOfNothingIsAnEmptyList(t *testing.T) {
 	}
 }
 
-func TestTableTellsFiguresFailuresAndWhatIsMissing(t *testing.T) {
+func TestTheTableShowsFiguresFailuresAndWhatIsMissing(t *testing.T) {
 	want := `### work
 
 some work

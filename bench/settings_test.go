@@ -48,7 +48,7 @@ func TestSettingsFollowTheEnvironment(t *testing.T) {
 		"a part of a second":        {[]string{"BENCH_SECONDS", "0.5"}, func(s *settings) { s.window = 500 * time.Millisecond }},
 		"another build":             {[]string{"BENCH_BINARY", "/x/a"}, func(s *settings) { s.binary = "/x/a" }},
 		"two builds against others": {[]string{"BENCH_BINARY2", "/x/b"}, func(s *settings) { s.other, s.peers = "/x/b", append([]string{peerOther}, s.peers...) }},
-		"two builds alone":          {[]string{"BENCH_BINARY2", "/x/b", "BENCH_PEERS", "none"}, func(s *settings) { s.other, s.peers = "/x/b", []string{peerOther} }},
+		"only two builds":           {[]string{"BENCH_BINARY2", "/x/b", "BENCH_PEERS", "none"}, func(s *settings) { s.other, s.peers = "/x/b", []string{peerOther} }},
 		"a build against itself":    {[]string{"BENCH_BINARY2", "/x/b", "BENCH_NOISE", "1", "BENCH_PEERS", "none"}, func(s *settings) { s.other, s.noise, s.peers = "/x/b", true, []string{peerOther, peerAgain} }},
 		"a log line a request":      {[]string{"BENCH_NGINX_LOG", "unbuffered"}, func(s *settings) { s.nginxLogBuffer = false }},
 		"places":                    {[]string{"BENCH_CADDY", "/x/caddy", "BENCH_OUT", "/x/out"}, func(s *settings) { s.caddy, s.out = "/x/caddy", "/x/out" }},

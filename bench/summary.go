@@ -56,7 +56,7 @@ func (o outcome) callsPerUnit(peer string) float64 {
 	return float64(r.result.Calls) / float64(r.result.Requests)
 }
 
-// each applies a function to the rounds of a peer.
+// each returns the values of f for the rounds of a peer, in their order.
 func each(rounds []round, f func(round) float64) []float64 {
 	values := make([]float64, len(rounds))
 	for i, r := range rounds {

@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// nginxLocations are locations as nginx's users write them. Each upstream has a name, and answers with it and with the
-// request target that it got. A directory is two locations in nginx, if it should mean what `path` means here; /text and
-// /slash are written with one.
+// nginxLocations are locations as nginx's users write them. Each upstream answers with its own name and the request
+// target that it got. What one route with `path` takes needs two locations in nginx: `= /api` and `/api/`. /text and
+// /slash/ have only one, and so show how the two servers differ.
 const nginxLocations = `
 server {
 	listen 127.0.0.1:8080;
@@ -46,7 +46,7 @@ server {
 }
 `
 
-// routesLikeLocations are the same as routes.
+// routesLikeLocations is the same configuration with routes.
 const routesLikeLocations = `
 https_health_path = ""
 [[listeners]]

@@ -157,7 +157,7 @@ func TestPromisesAndScenariosBelongTogether(t *testing.T) {
 				continue
 			}
 			if _, ok := promises[number]; !ok {
-				t.Errorf("%s: %s: got the tag %s, want one that stands in docs/promises.md", s.file, s.title, tag)
+				t.Errorf("%s: %s: got the tag %s, want one of docs/promises.md", s.file, s.title, tag)
 			}
 			held[number] = true
 		}

@@ -17,7 +17,7 @@ import (
 	"reverse-proxy/proxy/exitcode"
 )
 
-func TestWrongUsageIsToldInOneLineAndExitsWith2(t *testing.T) {
+func TestWrongUsageIsReportedInOneLineAndExitsWith2(t *testing.T) {
 	tests := map[string]struct {
 		args []string
 		want string

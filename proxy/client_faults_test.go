@@ -49,11 +49,11 @@ func TestTheProtocolsThatAnUpgradeMayLeadTo(t *testing.T) {
 		sent                  string
 		status                int
 	}{
-		{"the one that was offered", "websocket", "websocket", "websocket", 101},
-		{"in another case", "websocket", "WebSocket", "websocket", 101},
-		{"one of several", "a, b", "b", "a, b", 101},
-		{"another one", "websocket", "h2c", "websocket", 502},
-		{"none", "websocket", "", "websocket", 502},
+		{"the offered protocol is taken", "websocket", "websocket", "websocket", 101},
+		{"the case of the protocol does not matter", "websocket", "WebSocket", "websocket", 101},
+		{"one of several offered protocols is taken", "a, b", "b", "a, b", 101},
+		{"a protocol that was not offered is refused", "websocket", "h2c", "websocket", 502},
+		{"a switch without a protocol is refused", "websocket", "", "websocket", 502},
 		{"h2c is not offered to the upstream", "h2c", "h2c", "", 502},
 		{"h2c is not offered among others either", "websocket, h2c", "h2c", "", 502},
 	} {

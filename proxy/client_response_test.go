@@ -208,7 +208,7 @@ func TestLongBodiesPassWhole(t *testing.T) {
 	}
 }
 
-func TestWhatTheSocketTellsOfTheClient(t *testing.T) {
+func TestWhatTheSocketReportsAboutTheClient(t *testing.T) {
 	w := newWorkTest(t, Request{Method: "GET", Protocol: HTTP11})
 	moving := func() bool { // the result of a look in its own sweep
 		w.conn.server.registry.sweeper.Clock.Add(1)

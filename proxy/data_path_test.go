@@ -42,7 +42,8 @@ type pathOptions struct {
 	level                                    eventlog.Level
 	// otherSites is the number of sites other than a.test.
 	otherSites int
-	// routes is the number of routes of each site, to the same upstream. One of them takes what is below /user, and strips that.
+	// routes is the number of routes of each site, to the same upstream. One of them takes the paths below
+	// /user, and strips /user.
 	routes int
 	// output receives the log instead of the dataPath's own buffer.
 	output io.Writer

@@ -407,7 +407,7 @@ func TestNoFieldOfASiteIsForgottenInTheDifference(t *testing.T) {
 	}
 }
 
-func TestDiffTellsWhatAReloadThenDoesAndChangesNothing(t *testing.T) {
+func TestDiffPredictsAReloadAndChangesNothing(t *testing.T) {
 	d := startDaemon(t, "127.0.0.1:1", "")
 	before := d.dynamic.Load()
 	if got := d.Diff(); got.Status != "ok" || got.Changes != 0 || got.Difference.Count() != 0 {
@@ -433,7 +433,7 @@ func TestDiffTellsWhatAReloadThenDoesAndChangesNothing(t *testing.T) {
 	d.stopWithin(t, patience)
 	for event, want := range map[string]int{"CONFIG_RELOAD": 1, "CONFIG_DRIFT": 1, "CONFIG_ERROR": 0} {
 		if got := strings.Count(d.log.String(), event); got != want {
-			t.Errorf("%s: got %d lines, want %d, of the reload alone; log:\n%s", event, got, want, d.log)
+			t.Errorf("%s: got %d lines, want %d, all from the reload; log:\n%s", event, got, want, d.log)
 		}
 	}
 }

@@ -114,19 +114,19 @@ func TestARequestThatWasReadBeforeTheEndOfADrainIsAnswered(t *testing.T) {
 		later   string
 		goAways string
 	}{
-		"a request": {
+		"a request was read": {
 			before: []uint32{3}, goAways: "[2147483647 NO_ERROR 3 NO_ERROR]",
 		},
-		"several": {
+		"several requests were read": {
 			before: []uint32{3, 5, 7}, goAways: "[2147483647 NO_ERROR 7 NO_ERROR]",
 		},
-		"its body comes later": {
+		"the body of the request comes later": {
 			before: []uint32{3}, later: "body", goAways: "[2147483647 NO_ERROR 3 NO_ERROR]",
 		},
-		"and one that is too late": {
+		"a further request is too late": {
 			before: []uint32{3}, after: []uint32{5}, goAways: "[2147483647 NO_ERROR 3 NO_ERROR]",
 		},
-		"none": {
+		"no request was read": {
 			goAways: "[2147483647 NO_ERROR 1 NO_ERROR]",
 		},
 	} {

@@ -194,7 +194,7 @@ func (c *farClient) roundTrips() float64 { return float64(time.Since(c.start)) /
 
 // Time in these tests stops while a goroutine computes, so a round trip takes as long on a busy machine.
 
-func TestADownloadOverALongPathIsHeldByTheWindowsOfItsClientAlone(t *testing.T) {
+func TestOnlyTheClientsWindowsLimitADownloadOverALongPath(t *testing.T) {
 	const size = 64 << 20
 	for _, test := range []struct {
 		name   string

@@ -35,7 +35,7 @@ func (r *recordReader) Read(p []byte) (int, error) {
 
 // curl 7.88 (Debian 12) drops what it has received of a response if RST_STREAM arrives in the same TLS record, and reports
 // a stream error in place of the 413.
-func TestTheResetBehindAnEarlyAnswerComesInARecordOfItsOwn(t *testing.T) {
+func TestTheResetAfterAnEarlyAnswerComesInARecordOfItsOwn(t *testing.T) {
 	d := startDaemon(t, rawUpstream(t, func(string, *bufio.Reader, net.Conn) { t.Error("the upstream was asked") }), "")
 	c := newH2Client(t, d)
 	records := &recordReader{conn: c.conn.(*tls.Conn)}

@@ -157,9 +157,9 @@ func TestAStreamHasRoomUntilItHasItsPlace(t *testing.T) {
 		name  string
 		leave func(*exchange)
 	}{
-		{"placed", (*exchange).placed},
-		{"answered", func(x *exchange) { x.turn.give() }},
-		{"waiting", func(x *exchange) {
+		{"it has got its place", (*exchange).placed},
+		{"it was answered", func(x *exchange) { x.turn.give() }},
+		{"it waits for its place", func(x *exchange) {
 			_ = x.await(time.Minute, func(context.Context) {})
 		}},
 	} {

@@ -49,7 +49,7 @@ func TestEveryRateLimitLineIsWritten(t *testing.T) {
 	eventlogtest.WantLines(t, "lines", eventlogtest.WithoutTimes(taken()), want, want)
 }
 
-func TestARateLimitLineTellsHowManyItStandsFor(t *testing.T) {
+func TestARateLimitLineSaysHowManyRefusalsItCounts(t *testing.T) {
 	for format, want := range map[eventlog.Format]string{eventlog.FormatText: " status=429 limit=client repeated=351", eventlog.FormatJSON: `,"status":429,"limit":"client","repeated":351}`} {
 		l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Format: format})
 		logRateLimit(l, sampleRecord(), refusal{unlogged: 351})

@@ -229,7 +229,7 @@ func jailNumbers(t *testing.T, jail string) (maxretry int, findtime time.Duratio
 	return maxretry, findtime
 }
 
-func TestTheShippedJailBansWhoGoesOnAndNobodyForOnePage(t *testing.T) {
+func TestTheShippedJailBansClientsThatGoOnAndNoneForOnePage(t *testing.T) {
 	maxretry, findtime := jailNumbers(t, "reverse-proxy")
 	bound := limit.Config{RequestsPerSecond: 1, Burst: 10}
 	// lines returns the number of lines about a client that sends a request every so often, for so long.

@@ -78,7 +78,8 @@ func machineName() string {
 	return host + " pid " + strconv.Itoa(os.Getpid())
 }
 
-// start connects, and waits until that has succeeded or failed. All ACME listeners have their sources by then.
+// start connects, and waits until that has succeeded or failed. It must not be called before all ACME listeners have their
+// sources.
 func (s *machineStore) start(ctx context.Context) {
 	if s == nil {
 		return

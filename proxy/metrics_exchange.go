@@ -11,8 +11,8 @@ type exchangeCounts struct {
 	limited bool
 	// upstreamAtFault reports whether the upstream could not be reached, or did not answer to the end.
 	upstreamAtFault bool
-	// connectTime is the time that connecting to the upstream took, TLS included; 0 if there was a connection
-	// already.
+	// connectTime is the time that connecting to the upstream took, TLS included; 0 if a kept
+	// connection was used.
 	connectTime time.Duration
 	// responseTime is the time from the sending of the request to the arrival of the response's head; 0 without one.
 	responseTime time.Duration

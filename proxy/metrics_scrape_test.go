@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-func TestAScrapeTellsWhatWasServed(t *testing.T) {
+func TestAScrapeReportsWhatWasServed(t *testing.T) {
 	upstream := rawUpstream(t, func(_ string, _ *bufio.Reader, conn net.Conn) { _, _ = io.WriteString(conn, okResponse) })
 	d := startDaemon(t, upstream, "")
 	site := fmt.Sprintf(`site="a.test",listener=%q`, d.listeners[0].address())

@@ -13,7 +13,7 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-func TestTheStagesStandInTheOrderOfTheContract(t *testing.T) {
+func TestTheStagesAreInTheOrderOfTheContract(t *testing.T) {
 	var names []string
 	for _, stage := range newTestPipeline(t).stages {
 		names = append(names, stage.name)

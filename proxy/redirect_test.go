@@ -66,7 +66,7 @@ func TestTheRedirectPort(t *testing.T) {
 		{"no host", 443, "GET / HTTP/1.0\r\n\r\n", 400, ""},
 		{"an invalid host", 443, "GET / HTTP/1.1\r\nHost: a.example/evil\r\n\r\n", 400, ""},
 		{"a target that is not ASCII", 443, "GET /\xff HTTP/1.1\r\nHost: a.example\r\n\r\n", 400, ""},
-		{"no request", 443, "\x16\x03\x01\x02\x00\x01\r\n\r\n", 400, ""},
+		{"bytes that are not a request", 443, "\x16\x03\x01\x02\x00\x01\r\n\r\n", 400, ""},
 		{"CONNECT", 443, "CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n", 405, ""},
 		{"TRACE", 443, "TRACE / HTTP/1.1\r\nHost: a.example\r\n\r\n", 405, ""},
 		{"a challenge path in manual mode is redirected too", 443, "GET /.well-known/acme-challenge/x HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example/.well-known/acme-challenge/x"},
@@ -115,7 +115,7 @@ func TestTheRedirectPortHoldsEverybodyElseBackUntilTheDaemonServes(t *testing.T)
 		{"a request", "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"},
 		{"a request without a host", "GET / HTTP/1.1\r\n\r\n"},
 		{"a request of another version", "GET / HTTP/1.2\r\nHost: a.example\r\n\r\n"},
-		{"no request", "\x16\x03\x01\x02\x00\x01\r\n\r\n"},
+		{"bytes that are not a request", "\x16\x03\x01\x02\x00\x01\r\n\r\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			head, body := redirectPort(t, newRedirector(443, &challengeSourceForTest{}, newGate(0), logger, time.Minute), test.request)

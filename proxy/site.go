@@ -40,7 +40,8 @@ type site struct {
 	routes []*route
 	// series holds the numbers of the site; set before the configuration is used.
 	series *siteSeries
-	// totals are the numbers of the site's upstreams together; set before the configuration is used.
+	// totals holds the counters and the retry budget of all upstreams of the site together; set before the configuration is
+	// used.
 	totals *balance.Totals
 	// holds are the orders of an operator for the site; set before the configuration is used.
 	holds *hold.Site

@@ -175,7 +175,7 @@ func addrPortOf(addr net.Addr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// Why a connection is refused that has to begin with a header of the PROXY protocol.
+// These are the reasons for refusing a connection that must begin with a header of the PROXY protocol.
 var (
 	errNotTrusted = errors.New("the peer is not in trusted_proxies")
 	errProxyLate  = errors.New("no whole header came within header_timeout_secs")

@@ -35,12 +35,12 @@ func TestGatheredWritesAreSentTogetherAndInOrder(t *testing.T) {
 		room  int
 		parts []string
 	}{
-		{"nothing", 10, nil},
-		{"one write", 10, []string{"hello"}},
-		{"several writes", 10, []string{"he", "ll", "o"}},
-		{"as much as there is room for", 5, []string{"he", "llo"}},
-		{"more than there is room for", 4, []string{"he", "llo", ", wor", "ld"}},
-		{"a single write that is longer than the room", 4, []string{"he", "llo, world", "!"}},
+		{"nothing is written", 10, nil},
+		{"one write is gathered", 10, []string{"hello"}},
+		{"several writes are gathered", 10, []string{"he", "ll", "o"}},
+		{"the writes fill the room", 5, []string{"he", "llo"}},
+		{"the writes exceed the room", 4, []string{"he", "llo", ", wor", "ld"}},
+		{"one write is longer than the room", 4, []string{"he", "llo, world", "!"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, far := socketPair(t)

@@ -12,8 +12,8 @@ import (
 // errNoPlace ends the wait of an exchange that has received no place within concurrent_wait_secs.
 var errNoPlace = errors.New("too many requests at once (concurrent)")
 
-// placeSpare is how much later than the end of the wait for a place the deadline is that ends the wait if nothing else
-// does. On a busy machine it may take a moment until the end is noticed.
+// placeSpare is added to concurrent_wait_secs for the deadline of the wait for a place. The gate normally ends the wait; the
+// deadline ends it if the gate does not. The time is generous because a busy machine may be late.
 const placeSpare = 10 * time.Second
 
 // enterGate waits until the upstream may work on the request. It returns the answer of a request that is not forwarded.

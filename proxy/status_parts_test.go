@@ -93,7 +93,7 @@ func TestTheTrafficOfARouteNamesItsOneUpstream(t *testing.T) {
 	}
 }
 
-func TestStatusOfTheDaemonTellsOfReloadsAndSites(t *testing.T) {
+func TestTheStatusOfTheDaemonShowsReloadsAndSites(t *testing.T) {
 	d := startDaemon(t, "127.0.0.1:1", "")
 	first := d.Status()
 	if len(first.SiteTraffic) != 1 || first.SiteTraffic[0].Host != "a.test" || first.Reloads == nil || len(first.Reloads) != 0 {

@@ -87,12 +87,13 @@ func (d *DynamicConfig) balancedSites() []*site {
 }
 
 // Drain takes an upstream of a site out of service: it gets no new requests (S-18.6).
-func (d *Daemon) Drain(order admin.DrainOrder) admin.DrainResult { return d.drain(order, true) }
+func (d *Daemon) Drain(order admin.DrainOrder) admin.DrainResult { return d.setDrained(order, true) }
 
 // Undrain puts a drained upstream back in service.
-func (d *Daemon) Undrain(order admin.DrainOrder) admin.DrainResult { return d.drain(order, false) }
+func (d *Daemon) Undrain(order admin.DrainOrder) admin.DrainResult { return d.setDrained(order, false) }
 
-func (d *Daemon) drain(order admin.DrainOrder, on bool) admin.DrainResult {
+// setDrained drains the upstream of an order if on is set, and else puts it back in service.
+func (d *Daemon) setDrained(order admin.DrainOrder, on bool) admin.DrainResult {
 	dynamic, states := d.dynamic.Load(), d.shared.upstreams.states
 	host, err := dynamic.drainable(order, on)
 	if err != nil {

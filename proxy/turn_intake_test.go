@@ -52,7 +52,8 @@ func TestOnlySoManyStreamsOfAClientAreQueued(t *testing.T) {
 	})
 }
 
-// TestStreamsThatAreNotYetBegunHaveRoom has as many goroutines parse as may, before any has queued a stream.
+// TestStreamsThatAreNotYetBegunHaveRoom lets as many goroutines parse as are allowed, before any of them has queued a
+// stream.
 func TestStreamsThatAreNotYetBegunHaveRoom(t *testing.T) {
 	i := &newTurns().intake
 	for n := range maxQueuedStreams / maxConcurrentStreams {

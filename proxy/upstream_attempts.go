@@ -14,7 +14,7 @@ const (
 	// lookUpPatience is how long a request waits for a look-up if its upstream cannot be reached at any address. The
 	// look-up may show that the upstream has moved.
 	lookUpPatience = 500 * time.Millisecond
-	// renewInterval is the shortest time between a look-up and the next one that such a request causes.
+	// renewInterval is the shortest time between two look-ups of a name whose upstream cannot be reached.
 	renewInterval = time.Second
 )
 

@@ -69,9 +69,9 @@ func TestOnlyARequestOfWhichNothingWasWrittenIsUnsent(t *testing.T) {
 		err     error
 		want    bool
 	}{
-		{"nothing", 0, net.ErrClosed, true},
-		{"a part", 1, net.ErrClosed, false},
-		{"all", 9, nil, false},
+		{"nothing was written", 0, net.ErrClosed, true},
+		{"a part was written", 1, net.ErrClosed, false},
+		{"all was written", 9, nil, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var unsent errUnsent

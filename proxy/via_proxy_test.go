@@ -38,20 +38,20 @@ func TestATrustedProxySaysWhoTheClientIs(t *testing.T) {
 		lines                          []string
 		client, chain, proto, host, id string
 	}{
-		{"nothing", nil, "10.0.0.1", "10.0.0.1", "", "", ""},
-		{"a client", []string{"X-Forwarded-For: 203.0.113.9"}, "203.0.113.9", "203.0.113.9, 10.0.0.1", "", "", ""},
-		{"a chain", []string{"X-Forwarded-For: 192.0.2.66, 203.0.113.9, 10.0.0.7", "x-forwarded-for: 10.0.0.8,10.0.0.9"},
+		{"the proxy says nothing", nil, "10.0.0.1", "10.0.0.1", "", "", ""},
+		{"the proxy names a client", []string{"X-Forwarded-For: 203.0.113.9"}, "203.0.113.9", "203.0.113.9, 10.0.0.1", "", "", ""},
+		{"the proxy names a chain", []string{"X-Forwarded-For: 192.0.2.66, 203.0.113.9, 10.0.0.7", "x-forwarded-for: 10.0.0.8,10.0.0.9"},
 			"203.0.113.9", "203.0.113.9, 10.0.0.7, 10.0.0.8,10.0.0.9, 10.0.0.1", "", "", ""},
-		{"a chain that breaks off", []string{"X-Forwarded-For: 203.0.113.9, unknown, 10.0.0.7"}, "10.0.0.7", "10.0.0.7, 10.0.0.1", "", "", ""},
-		{"another spelling", []string{"X-Forwarded-For: [2001:DB8::0001]:4711, ::ffff:10.0.0.7"}, "2001:db8::1", "2001:db8::1, ::ffff:10.0.0.7, 10.0.0.1", "", "", ""},
-		{"a scheme and a host", []string{"X-Forwarded-Proto: HTTP", "X-Forwarded-Host: b.test:8443"}, "10.0.0.1", "10.0.0.1", "http", "b.test:8443", ""},
-		{"two schemes", []string{"X-Forwarded-Proto: http, https", "X-Forwarded-Host: b.test, c.test"}, "10.0.0.1", "10.0.0.1", "", "", ""},
-		{"two lines", []string{"X-Forwarded-Proto: http", "X-Forwarded-Proto: http", "X-Forwarded-Host: b.test", "X-Forwarded-Host: b.test"}, "10.0.0.1", "10.0.0.1", "", "", ""},
-		{"other schemes", []string{"X-Forwarded-Proto: wss", "X-Forwarded-Host: b.test/x"}, "10.0.0.1", "10.0.0.1", "", "", ""},
-		{"an ID", []string{"X-Request-Id: " + longID}, "10.0.0.1", "10.0.0.1", "", "", longID},
-		{"an ID that is too long", []string{"X-Request-Id: a" + longID}, "10.0.0.1", "10.0.0.1", "", "", ""},
-		{"an ID that is not a token", []string{"X-Request-Id: a b"}, "10.0.0.1", "10.0.0.1", "", "", ""},
-		{"other spellings of names", []string{"X_Forwarded_For: 203.0.113.9", "X_Forwarded_Proto: http", "X-Forwarded-For-: 203.0.113.9"}, "10.0.0.1", "10.0.0.1", "", "", ""},
+		{"the chain ends at an element that is not an address", []string{"X-Forwarded-For: 203.0.113.9, unknown, 10.0.0.7"}, "10.0.0.7", "10.0.0.7, 10.0.0.1", "", "", ""},
+		{"addresses are in another spelling", []string{"X-Forwarded-For: [2001:DB8::0001]:4711, ::ffff:10.0.0.7"}, "2001:db8::1", "2001:db8::1, ::ffff:10.0.0.7, 10.0.0.1", "", "", ""},
+		{"the proxy names a scheme and a host", []string{"X-Forwarded-Proto: HTTP", "X-Forwarded-Host: b.test:8443"}, "10.0.0.1", "10.0.0.1", "http", "b.test:8443", ""},
+		{"the proxy names two schemes and two hosts", []string{"X-Forwarded-Proto: http, https", "X-Forwarded-Host: b.test, c.test"}, "10.0.0.1", "10.0.0.1", "", "", ""},
+		{"the fields come twice", []string{"X-Forwarded-Proto: http", "X-Forwarded-Proto: http", "X-Forwarded-Host: b.test", "X-Forwarded-Host: b.test"}, "10.0.0.1", "10.0.0.1", "", "", ""},
+		{"the scheme and the host are invalid", []string{"X-Forwarded-Proto: wss", "X-Forwarded-Host: b.test/x"}, "10.0.0.1", "10.0.0.1", "", "", ""},
+		{"the proxy names an ID", []string{"X-Request-Id: " + longID}, "10.0.0.1", "10.0.0.1", "", "", longID},
+		{"the ID is too long", []string{"X-Request-Id: a" + longID}, "10.0.0.1", "10.0.0.1", "", "", ""},
+		{"the ID is not a token", []string{"X-Request-Id: a b"}, "10.0.0.1", "10.0.0.1", "", "", ""},
+		{"the names of the fields are in other spellings", []string{"X_Forwarded_For: 203.0.113.9", "X_Forwarded_Proto: http", "X-Forwarded-For-: 203.0.113.9"}, "10.0.0.1", "10.0.0.1", "", "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := requestFrom("10.0.0.1", test.lines...)

@@ -134,7 +134,7 @@ func TestHintsSends103First(t *testing.T) {
 	}
 }
 
-func TestEchoTellsTheBody(t *testing.T) {
+func TestEchoReportsTheBody(t *testing.T) {
 	server := httptest.NewServer(newHandler("sample"))
 	t.Cleanup(server.Close)
 	resp, err := http.Post(server.URL+"/", "text/plain", strings.NewReader("abc"))

@@ -28,7 +28,7 @@ func network(t *testing.T, addresses ...netip.Addr) *Network {
 	return n
 }
 
-func TestAddressesAreReachedInTheNetworkAlone(t *testing.T) {
+func TestAddressesAreReachedOnlyInTheNetwork(t *testing.T) {
 	own := netip.MustParseAddr("2001:db8:1:2::3")
 	n := network(t, own)
 	for _, address := range []string{"127.0.0.1", "127.1.2.3", "::1", own.String()} {

@@ -108,7 +108,7 @@ func bundleIn(dir string, fault Fault) string {
 	return filepath.Join(dir, "good.pem")
 }
 
-// tlsConfig returns what an upstream speaks TLS with during a fault.
+// tlsConfig returns the TLS configuration of an upstream during a fault, with the certificate in dir that the fault needs.
 func (w Wire) tlsConfig(dir string, fault Fault) (*tls.Config, error) {
 	path := bundleIn(dir, fault)
 	certificate, err := tls.LoadX509KeyPair(path, path)

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// memberEnvironment names the wire of the member that a process is; it is not set in others. The directory and the number are its
-// arguments.
+// memberEnvironment is the environment variable that makes a process a member of a load: its value is the name of the member's
+// wire. The arguments of the process are the directory and the member's number.
 const memberEnvironment = "SOAK_MEMBER"
 
 // afterStop is how long a resumed process has to read the requests that have come in the meantime.

@@ -46,7 +46,7 @@ func (b *Balanced) Restart(d *Daemon) (rate float64, err error) {
 	return float64(len(b.results)) / took.Seconds(), errors.Join(err, b.judgeRestart())
 }
 
-// restartDrained restarts one upstream without an end of any request.
+// restartDrained drains one upstream and restarts it, so that no request is cut off.
 func (b *Balanced) restartDrained(d *Daemon, m *member) error {
 	if err := b.until("the upstream is idle", func() (bool, error) {
 		text, err := d.command("drain", b.host, m.address(), "--text")

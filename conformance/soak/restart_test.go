@@ -43,10 +43,10 @@ func TestTheJudgeOfARestartFindsARequestThatWasLostOrSentTwice(t *testing.T) {
 		seen   map[string]int
 		want   string
 	}{
-		{"answered", 200, map[string]int{"x": 1}, ""},
-		{"lost", 502, map[string]int{"x": 1}, "502"},
-		{"sent twice", 200, map[string]int{"x": 2}, "sent 2 times"},
-		{"never sent", 200, nil, "sent 0 times"},
+		{"the request was answered", 200, map[string]int{"x": 1}, ""},
+		{"the request was lost", 502, map[string]int{"x": 1}, "502"},
+		{"the request was sent twice", 200, map[string]int{"x": 2}, "sent 2 times"},
+		{"the request was never sent", 200, nil, "sent 0 times"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := &Balanced{members: []*member{{seen: test.seen}}, results: []result{{id: "x", method: "GET", status: test.status}}}

@@ -64,7 +64,7 @@ type session struct {
 	fetched   time.Time
 }
 
-// offers returns an error if the CA does not offer the profile; "" stands for the CA's choice.
+// offers returns an error if the CA does not offer the profile; "" means the CA's choice.
 func (s *session) offers(profile string) error {
 	if profile == "" {
 		return nil

@@ -20,9 +20,9 @@ func TestACMEProblems(t *testing.T) {
 	}{
 		{"a problem document", 403, "application/problem+json", `{"type":"urn:x:unauthorized","detail":"no"}`,
 			[]string{"urn:x:unauthorized: no"}},
-		{"its subproblems", 400, "application/problem+json",
+		{"a problem document with subproblems", 400, "application/problem+json",
 			`{"type":"a","detail":"b","subproblems":[{"type":"c","detail":"d"}]}`, []string{"a: b", "c: d"}},
-		{"an error that is no JSON", 503, "text/html", "<html>\r\nbusy</html>",
+		{"an error that is not JSON", 503, "text/html", "<html>\r\nbusy</html>",
 			[]string{"HTTP 503 Service Unavailable: <html>  busy</html>"}},
 		{"an error without a body", 502, "", "", []string{"HTTP 502 Bad Gateway"}},
 		{"an error of empty JSON", 500, "application/problem+json", "{}",
@@ -53,14 +53,14 @@ func TestParseRetryAfter(t *testing.T) {
 		name, value string
 		want        time.Duration
 	}{
-		{"seconds", "120", 2 * time.Minute},
-		{"a date", "Fri, 02 Jan 2026 03:05:05 GMT", time.Minute},
-		{"a date that is over", "Fri, 02 Jan 2026 03:03:05 GMT", 0},
-		{"none", "", 0},
-		{"a negative number", "-5", 0},
-		{"words", "soon", 0},
-		{"more than any wait", "9223372036854775807", maxRetryAfter},
-		{"a date in the far future", "Fri, 01 Jan 9999 00:00:00 GMT", maxRetryAfter},
+		{"the value is in seconds", "120", 2 * time.Minute},
+		{"the value is a date", "Fri, 02 Jan 2026 03:05:05 GMT", time.Minute},
+		{"the date is over", "Fri, 02 Jan 2026 03:03:05 GMT", 0},
+		{"the field is missing", "", 0},
+		{"the number is negative", "-5", 0},
+		{"the value is a word", "soon", 0},
+		{"the number is larger than any wait", "9223372036854775807", maxRetryAfter},
+		{"the date is in the far future", "Fri, 01 Jan 9999 00:00:00 GMT", maxRetryAfter},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := parseRetryAfter(tc.value, now); got != tc.want {

@@ -150,7 +150,7 @@ func TestOnlyWhatTheCASaysAboutANameIsARefusal(t *testing.T) {
 	}{
 		{"a name that the CA does not issue for", problem(400, "rejectedIdentifier", "no"), stageOrder, true},
 		{"a validation that failed", invalid, stageValidation, true},
-		{"CAA forbids", problem(403, "caa", "no"), stageIssue, true},
+		{"a CAA record that forbids the CA", problem(403, "caa", "no"), stageIssue, true},
 		{"an order that became invalid", fmt.Errorf("final order is invalid: %w", &acme.Problem{Status: 403, Type: acme.ProblemTypeNamespace + "caa"}), stageIssue, true},
 		{"DNS that has no address", problem(400, "dns", "NXDOMAIN"), stageValidation, true},
 		{"unauthorized at a validation", problem(403, "unauthorized", "wrong key authorization"), stageValidation, true},
@@ -161,15 +161,15 @@ func TestOnlyWhatTheCASaysAboutANameIsARefusal(t *testing.T) {
 			Subproblems: []acme.Subproblem{{Identifier: acme.Identifier{Type: "dns", Value: acmeTestName}}}}), stageOrder, true},
 
 		{"a limit on the account", problem(429, "rateLimited", "too many new orders (300) from this account"), stageOrder, false},
-		{"a 5xx", problem(500, "serverInternal", "busy"), stageOrder, false},
-		{"a 5xx at a validation", problem(503, "malformed", "busy"), stageValidation, false},
+		{"a status 5xx", problem(500, "serverInternal", "busy"), stageOrder, false},
+		{"a status 5xx at a validation", problem(503, "malformed", "busy"), stageValidation, false},
 		{"serverInternal in a challenge", problem(0, "serverInternal", "our resolver is down"), stageValidation, false},
 		{"a directory that is refused", problem(403, "malformed", "blocked"), stageAccount, false},
 		{"a contact that is refused", problem(400, "unsupportedContact", "no"), stageAccount, false},
 		{"an account that is deactivated", problem(403, "unauthorized", "account is not valid"), stageOrder, false},
 		{"a profile that is not offered any more", problem(400, "invalidProfile", "no"), stageOrder, false},
 		{"nonces that are never good", problem(400, "badNonce", "no"), stageOrder, false},
-		{"no problem document", errors.New("HTTP 404: <html>"), stageOrder, false},
+		{"an answer without a problem document", errors.New("HTTP 404: <html>"), stageOrder, false},
 		{"garbage", errors.New("JSON-decoding response body: invalid character"), stageIssue, false},
 		{"a timeout", context.DeadlineExceeded, stageValidation, false},
 	} {

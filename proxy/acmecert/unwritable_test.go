@@ -36,7 +36,7 @@ func smallDisk(t *testing.T, dir string) {
 	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
 }
 
-// brokenDirs are the ways to test.
+// brokenDirs returns the ways in which a directory can become unwritable.
 func brokenDirs() []breakDir {
 	remount := func(flags uintptr) func(string) error {
 		return func(dir string) error { return syscall.Mount("", dir, "", syscall.MS_REMOUNT|flags, "size=64k") }

@@ -211,12 +211,12 @@ func TestAMissingDelegationNamesTheRecordToAdd(t *testing.T) {
 		net     []string // of the zone example.net
 		want    string
 	}{
-		"nothing":                      {"", []string{}, nil, `a record is missing at the name servers of example.com: add "_acme-challenge.example.com. NS example.com."`},
-		"a delegation":                 {"", []string{"_acme-challenge.example.com. 60 IN NS example.com."}, nil, ""},
-		"nothing, with a host":         {"edge.example.net", []string{}, nil, `add "_acme-challenge.example.com. CNAME example.com._acme-challenge.edge.example.net."`},
-		"a CNAME":                      {"edge.example.net", []string{"_acme-challenge.example.com. 60 IN CNAME example.com._acme-challenge.edge.example.net."}, []string{"_acme-challenge.edge.example.net. 60 IN NS edge.example.net."}, ""},
-		"a CNAME without a delegation": {"edge.example.net", []string{"_acme-challenge.example.com. 60 IN CNAME example.com._acme-challenge.edge.example.net."}, []string{}, `example.com._acme-challenge.edge.example.net: a record is missing at the name servers of example.net: add "_acme-challenge.edge.example.net. NS edge.example.net."`},
-		"a CNAME to another place":     {"edge.example.net", []string{"_acme-challenge.example.com. 60 IN CNAME x.example.net."}, []string{}, `leads to x.example.net, which is not ours; let it lead to example.com._acme-challenge.edge.example.net`},
+		"the zone has no record":                               {"", []string{}, nil, `a record is missing at the name servers of example.com: add "_acme-challenge.example.com. NS example.com."`},
+		"the delegation is there":                              {"", []string{"_acme-challenge.example.com. 60 IN NS example.com."}, nil, ""},
+		"the zone has no record, and the responder has a host": {"edge.example.net", []string{}, nil, `add "_acme-challenge.example.com. CNAME example.com._acme-challenge.edge.example.net."`},
+		"the CNAME leads to a delegation":                      {"edge.example.net", []string{"_acme-challenge.example.com. 60 IN CNAME example.com._acme-challenge.edge.example.net."}, []string{"_acme-challenge.edge.example.net. 60 IN NS edge.example.net."}, ""},
+		"the CNAME leads to a name without a delegation":       {"edge.example.net", []string{"_acme-challenge.example.com. 60 IN CNAME example.com._acme-challenge.edge.example.net."}, []string{}, `example.com._acme-challenge.edge.example.net: a record is missing at the name servers of example.net: add "_acme-challenge.edge.example.net. NS edge.example.net."`},
+		"the CNAME leads to another place":                     {"edge.example.net", []string{"_acme-challenge.example.com. 60 IN CNAME x.example.net."}, []string{}, `leads to x.example.net, which is not ours; let it lead to example.com._acme-challenge.edge.example.net`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newTestNet(t)

@@ -65,7 +65,7 @@ func answerOnce(t *testing.T, answer func(net.Conn)) string {
 	return path
 }
 
-func TestTheAdminClientTellsWhatIsWrong(t *testing.T) {
+func TestTheAdminClientSaysWhatIsWrong(t *testing.T) {
 	dir := sockettest.Dir(t)
 	file, stale := filepath.Join(dir, "file"), filepath.Join(dir, "stale")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

@@ -188,18 +188,18 @@ func TestAPathThatDoesNotFitACommandIsAnError(t *testing.T) {
 
 func TestTheAdminSocketIsFoundInTheConfigurationOrNotAtAll(t *testing.T) {
 	for _, c := range []struct{ name, text, path, err string }{
-		{"the default", "max_connections = 5\n", config.DefaultAdminSocketPath, ""},
-		{"a path", "admin_socket_path = \"/run/x.sock\"\nnonsense = true\n", "/run/x.sock", ""},
+		{"the default is used if the key is missing", "max_connections = 5\n", config.DefaultAdminSocketPath, ""},
+		{"the path is used although the rest is invalid", "admin_socket_path = \"/run/x.sock\"\nnonsense = true\n", "/run/x.sock", ""},
 		{"a key that differs in case is another key", "Admin_Socket_Path = \"/run/x.sock\"\n", config.DefaultAdminSocketPath, ""},
-		{"an empty file", "", "", "is empty"},
-		{"white space", " \n\t\n", "", "is empty"},
-		{"a comment", "# nothing yet\n", "", "holds no key"},
-		{"no TOML", "[[listeners\n", "", "line 2, column"},
-		{"a file cut short", "admin_socket_path = \"/run/", "", "line 1, column"},
-		{"a number", "admin_socket_path = 5\n", "", "admin_socket_path (line 1): must be a string"},
-		{"a table", "[admin_socket_path]\n", "", "admin_socket_path (line 1): must be a string"},
-		{"a relative path", "admin_socket_path = \"x.sock\"\n", "", "admin_socket_path (line 1): must be an absolute path"},
-		{"no socket", "admin_socket_path = \"\"\n", "", "admin_socket_path (line 1): the admin socket is disabled"},
+		{"an empty file is refused", "", "", "is empty"},
+		{"a file of white space is refused", " \n\t\n", "", "is empty"},
+		{"a file with only a comment is refused", "# nothing yet\n", "", "holds no key"},
+		{"a file that is not TOML is refused", "[[listeners\n", "", "line 2, column"},
+		{"a file that is cut short is refused", "admin_socket_path = \"/run/", "", "line 1, column"},
+		{"a number is refused", "admin_socket_path = 5\n", "", "admin_socket_path (line 1): must be a string"},
+		{"a table is refused", "[admin_socket_path]\n", "", "admin_socket_path (line 1): must be a string"},
+		{"a relative path is refused", "admin_socket_path = \"x.sock\"\n", "", "admin_socket_path (line 1): must be an absolute path"},
+		{"a disabled socket is reported", "admin_socket_path = \"\"\n", "", "admin_socket_path (line 1): the admin socket is disabled"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			file := configtest.WriteFile(t, t.TempDir(), "config.toml", c.text)

@@ -18,7 +18,7 @@ func TestNumbersOfBytesAreShortAndClear(t *testing.T) {
 	}
 }
 
-func TestATableStandsInColumns(t *testing.T) {
+func TestTheColumnsOfATableAreAligned(t *testing.T) {
 	var b strings.Builder
 	small := table{header: []string{"NAME", ">COUNT", "REST"}}
 	small.row("ä", "5", "x")

@@ -103,10 +103,10 @@ func TestLinesAreCutToTheScreen(t *testing.T) {
 		rows, columns int
 		want          []string
 	}{
-		{"they fit", 3, 10, []string{"äbc", "de", "f"}},
-		{"too wide", 3, 2, []string{"äb", "de", "f"}},
-		{"too many", 2, 20, []string{"äbc", "and 2 more lines"}},
-		{"no room at all", 0, 0, []string{"a"}},
+		{"the lines fit", 3, 10, []string{"äbc", "de", "f"}},
+		{"a line is too wide", 3, 2, []string{"äb", "de", "f"}},
+		{"there are too many lines", 2, 20, []string{"äbc", "and 2 more lines"}},
+		{"there is no room at all", 0, 0, []string{"a"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, fitScreen([]string{"äbc", "de", "f"}, c.rows, c.columns)); diff != "" {

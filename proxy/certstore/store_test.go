@@ -208,8 +208,8 @@ func TestAValueThatCannotBeUsedCountsAsNone(t *testing.T) {
 			s.Put(t.Context(), "n", []byte("newer"))
 			server.Do("SET", key, before)
 		},
-		"half of it":              func() { data := sealed("n"); server.Do("SET", key, data[:len(data)/2]) },
-		"its head alone":          func() { server.Do("SET", key, sealed("n")[:headBytes]) },
+		"half of the value":       func() { data := sealed("n"); server.Do("SET", key, data[:len(data)/2]) },
+		"only its head":           func() { server.Do("SET", key, sealed("n")[:headBytes]) },
 		"another format":          func() { data := sealed("n"); data[0]++; server.Do("SET", key, data) },
 		"a claimed later version": func() { data := sealed("n"); data[1]++; server.Do("SET", key, data) },
 	} {
@@ -282,31 +282,31 @@ func TestPasswordsAndTLS(t *testing.T) {
 	for name, tc := range map[string]struct {
 		server redistest.Options
 		client func(*Options)
+		works  bool
 		away   string
 	}{
-		"the password":        {redistest.Options{Password: "p"}, func(o *Options) { o.Password = password("p") }, ""},
-		"a wrong password":    {redistest.Options{Password: "p"}, func(o *Options) { o.Password = password("hidden-text") }, "WRONGPASS"},
-		"no file":             {redistest.Options{Password: "p"}, func(o *Options) { o.Password = func() (string, error) { return "", os.ErrNotExist } }, "the password cannot be read: file does not exist"},
-		"no password":         {redistest.Options{Password: "p"}, nil, "NOAUTH"},
-		"TLS":                 {redistest.Options{CertFile: cert, KeyFile: key}, func(o *Options) { o.TLS = clientTLS(pool) }, ""},
-		"an unknown root":     {redistest.Options{CertFile: cert, KeyFile: key}, func(o *Options) { o.TLS = clientTLS(nil) }, "x509"},
-		"no TLS":              {redistest.Options{CertFile: cert, KeyFile: key}, nil, ""},
-		"another database":    {redistest.Options{}, func(o *Options) { o.Database = 3 }, ""},
-		"a missing database":  {redistest.Options{}, func(o *Options) { o.Database = 99 }, "out of range"},
-		"TLS to a plain port": {redistest.Options{}, func(o *Options) { o.TLS = clientTLS(pool) }, ""},
+		"the correct password is accepted":          {redistest.Options{Password: "p"}, func(o *Options) { o.Password = password("p") }, true, ""},
+		"a wrong password is refused":               {redistest.Options{Password: "p"}, func(o *Options) { o.Password = password("hidden-text") }, false, "WRONGPASS"},
+		"the password file is missing":              {redistest.Options{Password: "p"}, func(o *Options) { o.Password = func() (string, error) { return "", os.ErrNotExist } }, false, "the password cannot be read: file does not exist"},
+		"the password is not set":                   {redistest.Options{Password: "p"}, nil, false, "NOAUTH"},
+		"the server speaks TLS":                     {redistest.Options{CertFile: cert, KeyFile: key}, func(o *Options) { o.TLS = clientTLS(pool) }, true, ""},
+		"the root of the server is unknown":         {redistest.Options{CertFile: cert, KeyFile: key}, func(o *Options) { o.TLS = clientTLS(nil) }, false, "x509"},
+		"the server speaks TLS, the store does not": {redistest.Options{CertFile: cert, KeyFile: key}, nil, false, ""},
+		"the database is another one":               {redistest.Options{}, func(o *Options) { o.Database = 3 }, true, ""},
+		"the database does not exist":               {redistest.Options{}, func(o *Options) { o.Database = 99 }, false, "out of range"},
+		"the store speaks TLS, the server does not": {redistest.Options{}, func(o *Options) { o.TLS = clientTLS(pool) }, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := redistest.ForTest(t, tc.server)
 			s, _ := runStore(t, server, tc.client)
-			works := name == "the password" || name == "TLS" || name == "another database"
-			if state := s.State(); state.Up != works || !strings.Contains(fmt.Sprint(state.Err), tc.away) {
-				t.Errorf("got %v, %v, want up: %v, and %q", state.Up, state.Err, works, tc.away)
+			if state := s.State(); state.Up != tc.works || !strings.Contains(fmt.Sprint(state.Err), tc.away) {
+				t.Errorf("got %v, %v, want up: %v, and %q", state.Up, state.Err, tc.works, tc.away)
 			}
 			if text := fmt.Sprint(s.State().Err); strings.Contains(text, "hidden-text") {
 				t.Errorf("got %q, want no password in it", text)
 			}
 			err := s.Put(t.Context(), "n", []byte("x"))
-			if works && err != nil || !works && !errors.Is(err, ErrAway) {
+			if tc.works && err != nil || !tc.works && !errors.Is(err, ErrAway) {
 				t.Errorf("writing: got %v", err)
 			}
 		})

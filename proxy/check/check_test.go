@@ -77,7 +77,7 @@ func warningLines(t *testing.T, dir, text string, env environment, wildcard bool
 	return lines
 }
 
-func TestWarningsTellWhatIsLegalAndProbablyWrong(t *testing.T) {
+func TestWarningsAreAboutWhatIsLegalAndProbablyWrong(t *testing.T) {
 	// The long-lived certificates that the edits name; those of configtest.CertificateDir live for two days.
 	dir := configtest.CertificateDir(t)
 	configtest.WritePair(t, dir, "b", configtest.Now.Add(40*time.Hour))
@@ -288,12 +288,12 @@ func TestAnAccountMayWhatOwnerGroupAndOthersMay(t *testing.T) {
 		want    os.FileMode
 		may     bool
 	}{
-		{"nobody in particular", account{}, 0, mayRead | mayWrite, true},
-		{"root", account{known: true}, 0, mayRead, true},
-		{"others read", account{known: true, uid: uid + 1}, 0o604, mayRead, true},
-		{"others do not write", account{known: true, uid: uid + 1}, 0o604, mayWrite, false},
-		{"a group writes", account{known: true, uid: uid + 1, groups: []uint32{gid + 1, gid}}, 0o620, mayWrite, true},
-		{"a group is kept out although others are not", account{known: true, uid: uid + 1, groups: []uint32{gid}}, 0o604, mayRead, false},
+		{"an unknown account may do everything", account{}, 0, mayRead | mayWrite, true},
+		{"root may do everything", account{known: true}, 0, mayRead, true},
+		{"others may read", account{known: true, uid: uid + 1}, 0o604, mayRead, true},
+		{"others may not write", account{known: true, uid: uid + 1}, 0o604, mayWrite, false},
+		{"a group may write", account{known: true, uid: uid + 1, groups: []uint32{gid + 1, gid}}, 0o620, mayWrite, true},
+		{"a group may not read what others may", account{known: true, uid: uid + 1, groups: []uint32{gid}}, 0o604, mayRead, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if err := os.Chmod(path, c.mode); err != nil {

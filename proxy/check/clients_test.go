@@ -13,13 +13,13 @@ func TestTrustedProxiesGetAWarning(t *testing.T) {
 		name, keys string
 		want       []string
 	}{
-		{"nothing", "", nil},
-		{"a network", `trusted_proxies = ["10.0.0.0/8"]`, []string{"listeners[0].trusted_proxies: clients behind these proxies", ban}},
-		{"a file", `trusted_proxies_file = "DIR/proxies.txt"`, []string{"listeners[0].trusted_proxies_file: clients behind these proxies"}},
-		{"this machine", `trusted_proxies = ["127.0.0.1", "::1"]`, nil},
-		{"everybody", `trusted_proxies = ["10.0.0.0/8", "0.0.0.0/0"]`, []string{`listeners[0].trusted_proxies[1]: "0.0.0.0/0" is every address, so that each client may say who it is`}},
-		{"everybody over IPv6", `trusted_proxies = ["::/0"]`, []string{`listeners[0].trusted_proxies[0]: "::/0" is every address`}},
-		{"everybody in a file", `trusted_proxies_file = "DIR/all.txt"`, []string{`listeners[0].trusted_proxies_file: "0.0.0.0/0" is every address`}},
+		{"no proxy is trusted", "", nil},
+		{"a network is trusted", `trusted_proxies = ["10.0.0.0/8"]`, []string{"listeners[0].trusted_proxies: clients behind these proxies", ban}},
+		{"a file of networks is trusted", `trusted_proxies_file = "DIR/proxies.txt"`, []string{"listeners[0].trusted_proxies_file: clients behind these proxies"}},
+		{"only this machine is trusted", `trusted_proxies = ["127.0.0.1", "::1"]`, nil},
+		{"every address is trusted", `trusted_proxies = ["10.0.0.0/8", "0.0.0.0/0"]`, []string{`listeners[0].trusted_proxies[1]: "0.0.0.0/0" is every address, so that each client may say who it is`}},
+		{"every IPv6 address is trusted", `trusted_proxies = ["::/0"]`, []string{`listeners[0].trusted_proxies[0]: "::/0" is every address`}},
+		{"every address is trusted by a file", `trusted_proxies_file = "DIR/all.txt"`, []string{`listeners[0].trusted_proxies_file: "0.0.0.0/0" is every address`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := configtest.CertificateDir(t)

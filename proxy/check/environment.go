@@ -25,9 +25,9 @@ type environment struct {
 	now func() time.Time
 	// resolve finds the addresses of a name.
 	resolve func(ctx context.Context, name string) ([]netip.Addr, error)
-	// connect reports why nothing accepts connections at an address; nil for no look.
+	// connect reports why nothing accepts connections at an address; nil skips this check.
 	connect func(ctx context.Context, to netip.AddrPort) error
-	// network asks for the records of challenges; nil for no look.
+	// network asks for the records of challenges; nil skips this check.
 	network *acmedns.Network
 	// isLocal reports whether an address belongs to this machine.
 	isLocal func(netip.Addr) bool

@@ -12,9 +12,9 @@ func TestSleepEndsWithItsTimeOrItsContext(t *testing.T) {
 		cancelAfter, took time.Duration
 		want              bool
 	}{
-		"its time":               {time.Hour, time.Minute, true},
-		"its context":            {time.Second, time.Second, false},
-		"a context that is over": {0, 0, false},
+		"the time passes first":         {time.Hour, time.Minute, true},
+		"the context ends first":        {time.Second, time.Second, false},
+		"the context has already ended": {0, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

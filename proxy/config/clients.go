@@ -29,7 +29,7 @@ type Clients struct {
 // defaultClientHeader is the field in which trusted proxies name the client if the file does not say.
 const defaultClientHeader = headers.ForwardedFor
 
-// Texts lists the keys. That of the file changes with its contents.
+// Texts lists the keys with their values as texts. The text for the file changes with its contents.
 func (c Clients) Texts() []KeyText {
 	var networks []string
 	for _, network := range c.Networks {

@@ -45,17 +45,17 @@ func TestWhatIsNotSetComesFromTheParentKeyByKey(t *testing.T) {
 		want inheritSettings
 		set  []string
 	}{
-		{"nothing", inheritSettings{}, parent, nil},
-		{"a key", inheritSettings{Text: new("own")}, inheritSettings{new("own"), parent.Table, parent.Bucket}, []string{"text"}},
+		{"what sets nothing has all from the parent", inheritSettings{}, parent, nil},
+		{"a key that is set counts", inheritSettings{Text: new("own")}, inheritSettings{new("own"), parent.Table, parent.Bucket}, []string{"text"}},
 		{"an empty string is a value", inheritSettings{Text: new("")}, inheritSettings{new(""), parent.Table, parent.Bucket}, []string{"text"}},
-		{"a key of a table", inheritSettings{Table: inheritTable{Number: new(int64(9))}},
+		{"a table inherits key by key", inheritSettings{Table: inheritTable{Number: new(int64(9))}},
 			inheritSettings{parent.Text, inheritTable{new(int64(9)), parent.Table.Names, parent.Table.Set}, parent.Bucket}, []string{"table", "table.number"}},
 		{"an array is one value", inheritSettings{Table: inheritTable{Names: []string{}}},
 			inheritSettings{parent.Text, inheritTable{parent.Table.Number, []string{}, parent.Table.Set}, parent.Bucket}, []string{"table", "table.names"}},
-		{"an entry of a map", inheritSettings{Table: inheritTable{Set: map[string]string{"B": "3", "C": "4"}}},
+		{"a map inherits entry by entry", inheritSettings{Table: inheritTable{Set: map[string]string{"B": "3", "C": "4"}}},
 			inheritSettings{parent.Text, inheritTable{parent.Table.Number, parent.Table.Names, map[string]string{"X.A": "1", "B": "3", "C": "4"}}, parent.Bucket},
 			[]string{"table", "table.set", "table.set.B", "table.set.C"}},
-		{"a key of a table that may be missing", inheritSettings{Bucket: &inheritTable{Number: new(int64(9))}},
+		{"a table that may be missing inherits key by key", inheritSettings{Bucket: &inheritTable{Number: new(int64(9))}},
 			inheritSettings{parent.Text, parent.Table, &inheritTable{Number: new(int64(9)), Names: []string{"c"}}}, []string{"bucket", "bucket.number"}},
 		{"an empty table is set", inheritSettings{Bucket: &inheritTable{}}, parent, []string{"bucket"}},
 	} {

@@ -17,15 +17,15 @@ func TestAnInheritedFileThatCannotBeUsedIsReadOnce(t *testing.T) {
 		name, key, bad, good string
 		read                 func(v *validator, key, path string) bool
 	}{
-		{"an answer", "maintenance_file", "", "back soon",
+		{"the file of an answer is missing", "maintenance_file", "", "back soon",
 			func(v *validator, key, path string) bool { return v.answerFile(key, path) != nil }},
-		{"networks that are missing", "trusted_proxies_file", "", "10.0.0.0/8\n",
+		{"the file of networks is missing", "trusted_proxies_file", "", "10.0.0.0/8\n",
 			func(v *validator, key, path string) bool { return v.networkFile(key, path).networks != nil }},
-		{"networks with a faulty line", "trusted_proxies_file", "10.0.0.0/8\nnonsense\n", "10.0.0.0/8\n",
+		{"the file of networks has a faulty line", "trusted_proxies_file", "10.0.0.0/8\nnonsense\n", "10.0.0.0/8\n",
 			func(v *validator, key, path string) bool {
 				return len(v.networkFile(key, path).networks) == 1 && !v.failed(key)
 			}},
-		{"passwords", "access.basic_file", "", users,
+		{"the file of passwords is missing", "access.basic_file", "", users,
 			func(v *validator, key, path string) bool { return v.users(key, path) != (*access.Users)(nil) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -37,7 +37,7 @@ func TestUnknownKeysAreNamedWithTheirIndicesAndWhatWasMeant(t *testing.T) {
 		{"letters changed places", "max_conections = 5", "",
 			`max_conections: unknown key; did you mean "max_connections"?`},
 		{"capital letters", "Max_Connections = 5", "", `Max_Connections: unknown key; did you mean "max_connections"?`},
-		{"a key after the table that it should stand before", "", "shutdown_timeout_secs = 5",
+		{"a key after the table that it should come before", "", "shutdown_timeout_secs = 5",
 			`listeners[0].sites[0].shutdown_timeout_secs: unknown key; "shutdown_timeout_secs" belongs at the top of the file, before the first [table]`},
 		{"a key without its table", "level = \"info\"", "", `level: unknown key; "level" belongs in [logging]`},
 		{"a key that exists in two other tables", "cert_path = \"x\"", "",

@@ -33,7 +33,7 @@ func referenceText(t *testing.T, table Table, key Key, line string) string {
 			return strings.Join(lines, "")
 		}
 	}
-	t.Fatalf("%s: not in configtest.EveryKey, where every key has to stand", ChildKey(table.Path, key.Name))
+	t.Fatalf("%s: not in configtest.EveryKey, which must have every key", ChildKey(table.Path, key.Name))
 	return ""
 }
 

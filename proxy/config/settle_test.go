@@ -20,10 +20,10 @@ func TestAFileThatIsBeingReplacedIsReadWhenItHasSettled(t *testing.T) {
 		wantErr      error
 		took         time.Duration
 	}{
-		{"at once", 0, nil, "whole", nil, 0},
-		{"after a while", 500 * time.Millisecond, nil, "whole", nil, 500 * time.Millisecond},
-		{"at the last moment", SettleWithin, nil, "whole", nil, SettleWithin},
-		{"never", -1, nil, "", errChangedWhileRead, SettleWithin},
+		{"the file has settled already", 0, nil, "whole", nil, 0},
+		{"the file settles after a while", 500 * time.Millisecond, nil, "whole", nil, 500 * time.Millisecond},
+		{"the file settles at the last moment", SettleWithin, nil, "whole", nil, SettleWithin},
+		{"the file never settles", -1, nil, "", errChangedWhileRead, SettleWithin},
 		{"another error is not waited for", 0, denied, "", denied, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -70,12 +70,12 @@ func TestTheLastFramesOfAServerThatClosesAreRead(t *testing.T) {
 		unprocessed   bool
 		reason        string
 	}{
-		{name: "an answer", arrived: settings + answer, status: 200},
-		{name: "GOAWAY", arrived: settings + string(http2.AppendGoAway(nil, 0, http2.NoError)), unprocessed: true, reason: "GOAWAY"},
-		{name: "a refusal", arrived: settings + string(http2.AppendRSTStream(nil, 1, http2.RefusedStream)), unprocessed: true, reason: "REFUSED_STREAM"},
-		{name: "HTTP/1.1", arrived: "HTTP/1.1 400 Bad Request\r\n\r\n", unprocessed: true, reason: "answers in HTTP/1.1"},
-		{name: "nothing", unprocessed: true, reason: "was lost: broken pipe"},
-		{name: "nothing, without an end", silent: true, unprocessed: true, reason: "was lost: broken pipe"},
+		{name: "the server has answered", arrived: settings + answer, status: 200},
+		{name: "the server has sent GOAWAY", arrived: settings + string(http2.AppendGoAway(nil, 0, http2.NoError)), unprocessed: true, reason: "GOAWAY"},
+		{name: "the server has refused the stream", arrived: settings + string(http2.AppendRSTStream(nil, 1, http2.RefusedStream)), unprocessed: true, reason: "REFUSED_STREAM"},
+		{name: "the server has answered in HTTP/1.1", arrived: "HTTP/1.1 400 Bad Request\r\n\r\n", unprocessed: true, reason: "answers in HTTP/1.1"},
+		{name: "the server has sent nothing", unprocessed: true, reason: "was lost: broken pipe"},
+		{name: "the server has sent nothing, and the end of the connection is not seen", silent: true, unprocessed: true, reason: "was lost: broken pipe"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			gone := &goneConn{begin: make(chan struct{}), arrived: test.arrived, silent: test.silent, expired: make(chan struct{})}

@@ -102,7 +102,7 @@ func TestFramesUnderWayToACancelledRequestAreNotAFlood(t *testing.T) {
 	}
 }
 
-// trailers are trailers in the tests.
+// trailers are the trailer fields of a request, by name.
 type trailers map[string]string
 
 func (f trailers) AppendTrailers(e *http2.HeadEncoder, dst []byte) []byte {

@@ -17,7 +17,7 @@ func validAuthority(s string) bool {
 		}
 		host, port = s[1:end], s[end+1:]
 		address, err := netip.ParseAddr(host)
-		return err == nil && address.Is6() && address.Zone() == "" && validPort(port)
+		return err == nil && address.Is6() && address.Zone() == "" && validPortSuffix(port)
 	}
 	for i := range len(s) {
 		if class[s[i]]&classHost == 0 {
@@ -25,12 +25,12 @@ func validAuthority(s string) bool {
 			break
 		}
 	}
-	return host != "" && validPort(port)
+	return host != "" && validPortSuffix(port)
 }
 
-// validPort reports whether s may follow a host: it is empty, a lone colon, or a colon and a port up to 65535 (RFC
-// 3986, section 3.2.3).
-func validPort(s string) bool {
+// validPortSuffix reports whether s may follow a host: it is empty, a lone colon, or a colon and a port up to 65535
+// (RFC 3986, section 3.2.3).
+func validPortSuffix(s string) bool {
 	if s == "" {
 		return true
 	}

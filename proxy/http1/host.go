@@ -9,13 +9,13 @@ func SplitAuthority(authority string) (host string, ok bool) {
 	host = authority
 	if strings.HasPrefix(host, "[") {
 		end := strings.IndexByte(host, ']')
-		if end < 0 || !validPort(host[end+1:]) || !onlyBytes(host[1:end], isIPv6Byte) || end == 1 {
+		if end < 0 || !validPortSuffix(host[end+1:]) || !onlyBytes(host[1:end], isIPv6Byte) || end == 1 {
 			return "", false
 		}
 		return lowerASCII(host[:end+1]), true
 	}
 	if colon := strings.IndexByte(host, ':'); colon >= 0 {
-		if !validPort(host[colon:]) {
+		if !validPortSuffix(host[colon:]) {
 			return "", false
 		}
 		host = host[:colon]

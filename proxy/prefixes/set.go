@@ -21,7 +21,7 @@ type node struct {
 	// depth is the index of the byte at which the node branches. shared has the bytes before it.
 	depth  int
 	shared [16]byte
-	// within has a bit for each value of the byte with which an address is in the set, whatever follows.
+	// within has a bit for each value of the byte that suffices: an address with it is in the set, whatever bytes follow.
 	within bitmap
 	// longer has a bit for each value after which later bytes decide. next has the nodes for these, in their order.
 	longer bitmap

@@ -19,8 +19,8 @@ func OpenDescriptors() int {
 	return len(names) - 1 // the directory being read is one of them
 }
 
-// DescriptorLimit returns the soft limit RLIMIT_NOFILE, which the Go runtime has by then raised to the hard one. It is not ok
-// if the system does not report it.
+// DescriptorLimit returns the soft limit RLIMIT_NOFILE, which the Go runtime has by then raised to the hard one. ok is
+// false if the system does not report it.
 func DescriptorLimit() (limit uint64, ok bool) {
 	var both syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &both); err != nil {

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// ResidentBytes returns the resident memory; it is not ok if the system does not report it.
+// ResidentBytes returns the resident memory. ok is false if the system does not report it.
 func ResidentBytes() (bytes uint64, ok bool) { return memory(1) }
 
-// VirtualBytes returns the size of the address space; it is not ok if the system does not report it.
+// VirtualBytes returns the size of the address space. ok is false if the system does not report it.
 func VirtualBytes() (bytes uint64, ok bool) { return memory(0) }
 
 // memory reads one number of /proc/self/statm.
@@ -35,7 +35,7 @@ func statmBytes(statm string, field int) (bytes uint64, ok bool) {
 	return pages * uint64(os.Getpagesize()), true
 }
 
-// HeapBytes returns the memory of live objects and of those not yet collected. It stops no goroutine; it is not ok if the
+// HeapBytes returns the memory of live objects and of those not yet collected. It stops no goroutine. ok is false if the
 // runtime does not report it.
 func HeapBytes() (bytes uint64, ok bool) {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}

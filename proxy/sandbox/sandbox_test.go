@@ -320,14 +320,14 @@ func TestSandboxRowsFollowSymbolicLinks(t *testing.T) {
 		row  row
 		want []string
 	}{
-		{"nothing", row{}, nil},
+		{"a row without a path", row{}, nil},
 		{"a file", row{path: in("keys/site.key")}, []string{in("keys")}},
 		{"a file that is not there yet", row{path: in("log/other.log")}, []string{in("log")}},
 		{"a directory that is not there", row{path: in("missing/file")}, nil},
 		{"a link, as certbot has it", row{path: in("live/site.pem")}, []string{in("archive"), in("live")}},
 		{"links in a chain", row{path: in("twice")}, []string{dir, in("config")}},
 		{"a link to nothing", row{path: in("broken")}, []string{dir}},
-		{"a circle", row{path: in("circle")}, []string{dir}},
+		{"links in a circle", row{path: in("circle")}, []string{dir}},
 		{"a tree", row{path: in("acme"), tree: true}, []string{in("acme")}},
 		{"a tree that is not there", row{path: in("missing"), tree: true}, nil},
 		{"a tree that is a file", row{path: in("keys/site.key"), tree: true}, nil},

@@ -27,7 +27,7 @@ func startNotifier(t *testing.T) (*Notifier, *net.UnixConn) {
 	return NewNotifier(), conn
 }
 
-func TestNotifierTellsTheStatesOfALife(t *testing.T) {
+func TestNotifierReportsTheStatesOfALife(t *testing.T) {
 	for _, kind := range []string{"a path", "an abstract name"} {
 		t.Run(kind, func(t *testing.T) {
 			name := filepath.Join(sockettest.Dir(t), "notify")
@@ -201,15 +201,15 @@ func TestWatchdogInterval(t *testing.T) {
 	}{
 		{"nothing was asked for", "", "", 0, ""},
 		{"only a pid asks for nothing", "", own, 0, ""},
-		{"half a minute", "30000000", "", 30 * time.Second, ""},
-		{"half a minute from this process", "30000000", own, 30 * time.Second, ""},
-		{"half a minute from another process", "30000000", "1", 0, ""},
-		{"no number", "30s", "", 0, `WATCHDOG_USEC: "30s"`},
-		{"zero", "0", "", 0, `WATCHDOG_USEC: "0"`},
-		{"below zero", "-1", "", 0, `WATCHDOG_USEC: "-1"`},
-		{"more than a duration holds", "9223372036854775807", "", 0, "WATCHDOG_USEC: "},
-		{"more than a number holds", "92233720368547758070", "", 0, "WATCHDOG_USEC: "},
-		{"a malformed pid", "30000000", "me", 0, `WATCHDOG_PID: "me"`},
+		{"the interval is half a minute", "30000000", "", 30 * time.Second, ""},
+		{"the interval is for this process", "30000000", own, 30 * time.Second, ""},
+		{"the interval is for another process", "30000000", "1", 0, ""},
+		{"the interval is not a number", "30s", "", 0, `WATCHDOG_USEC: "30s"`},
+		{"the interval is zero", "0", "", 0, `WATCHDOG_USEC: "0"`},
+		{"the interval is negative", "-1", "", 0, `WATCHDOG_USEC: "-1"`},
+		{"the interval exceeds a duration", "9223372036854775807", "", 0, "WATCHDOG_USEC: "},
+		{"the interval exceeds a number", "92233720368547758070", "", 0, "WATCHDOG_USEC: "},
+		{"the pid is malformed", "30000000", "me", 0, `WATCHDOG_PID: "me"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

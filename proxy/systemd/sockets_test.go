@@ -122,7 +122,7 @@ func (fakeListener) Accept() (net.Conn, error) { return nil, net.ErrClosed }
 func (fakeListener) Close() error              { return nil }
 func (fakeListener) Addr() net.Addr            { return nil }
 
-func TestInheritSocketTakesListeningTCPSocketsAlone(t *testing.T) {
+func TestInheritSocketTakesOnlyListeningTCPSockets(t *testing.T) {
 	listener := func(network, address string) func(*testing.T) int {
 		return func(t *testing.T) int {
 			ln, err := net.Listen(network, address)
@@ -139,10 +139,10 @@ func TestInheritSocketTakesListeningTCPSocketsAlone(t *testing.T) {
 		// want is a part of the error; empty for none.
 		want string
 	}{
-		{"IPv4", listener("tcp4", "127.0.0.1:0"), ""},
-		{"IPv6", listener("tcp6", "[::1]:0"), ""},
-		{"a Unix socket", func(t *testing.T) int { return listener("unix", sockettest.Dir(t)+"/s")(t) }, "is not a listening TCP socket"},
-		{"UDP", func(t *testing.T) int {
+		{"an IPv4 listener is taken", listener("tcp4", "127.0.0.1:0"), ""},
+		{"an IPv6 listener is taken", listener("tcp6", "[::1]:0"), ""},
+		{"a Unix socket is refused", func(t *testing.T) int { return listener("unix", sockettest.Dir(t)+"/s")(t) }, "is not a listening TCP socket"},
+		{"a UDP socket is refused", func(t *testing.T) int {
 			conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 			if err != nil {
 				t.Fatal(err)
@@ -150,7 +150,7 @@ func TestInheritSocketTakesListeningTCPSocketsAlone(t *testing.T) {
 			t.Cleanup(func() { conn.Close() })
 			return duplicate(t, conn)
 		}, "is not a listening TCP socket"},
-		{"a connection", func(t *testing.T) int {
+		{"a connection is refused", func(t *testing.T) int {
 			ln, err := net.Listen("tcp4", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
@@ -163,7 +163,7 @@ func TestInheritSocketTakesListeningTCPSocketsAlone(t *testing.T) {
 			t.Cleanup(func() { conn.Close() })
 			return duplicate(t, conn.(*net.TCPConn))
 		}, "is not a listening TCP socket"},
-		{"a file", func(t *testing.T) int {
+		{"a file is refused", func(t *testing.T) int {
 			fd, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 			if err != nil {
 				t.Fatal(err)
@@ -171,7 +171,7 @@ func TestInheritSocketTakesListeningTCPSocketsAlone(t *testing.T) {
 			t.Cleanup(func() { unix.Close(fd) })
 			return fd
 		}, "it is not a socket"},
-		{"nothing", func(*testing.T) int { return 1 << 20 }, "it is not open"},
+		{"a closed descriptor is refused", func(*testing.T) int { return 1 << 20 }, "it is not open"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -218,13 +218,13 @@ func duplicate(t *testing.T, socket interface{ File() (*os.File, error) }) int {
 func TestInheritSocketsReadsTheEnvironment(t *testing.T) {
 	own := strconv.Itoa(os.Getpid())
 	tests := []struct{ name, pid, count, want string }{
-		{"nothing", "", "", ""},
-		{"for another process", "1", "2", ""},
-		{"for nobody", "", "2", ""},
-		{"none", own, "0", ""},
-		{"no number", own, "two", `LISTEN_FDS: "two" is not a number of sockets`},
-		{"below zero", own, "-1", `LISTEN_FDS: "-1" is not a number of sockets`},
-		{"more than there can be", own, "18446744073709551617", "is not a number of sockets"},
+		{"the variables are not set", "", "", ""},
+		{"the sockets are for another process", "1", "2", ""},
+		{"the sockets are for no named process", "", "2", ""},
+		{"there are no sockets", own, "0", ""},
+		{"the number of sockets is a word", own, "two", `LISTEN_FDS: "two" is not a number of sockets`},
+		{"the number of sockets is negative", own, "-1", `LISTEN_FDS: "-1" is not a number of sockets`},
+		{"the number of sockets is too large", own, "18446744073709551617", "is not a number of sockets"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -21,18 +21,18 @@ func TestTheCauseIsTheInnermostPart(t *testing.T) {
 		err  error
 		want string
 	}{
-		{"a refused connection", refused, "connection refused"},
-		{"within the error of an HTTP client", &url.Error{Op: "Get", URL: "http://127.0.0.1:3000/?token=secret", Err: refused},
+		{"a connection is refused", refused, "connection refused"},
+		{"an HTTP client wraps the cause", &url.Error{Op: "Get", URL: "http://127.0.0.1:3000/?token=secret", Err: refused},
 			"connection refused"},
-		{"within an error that says more", fmt.Errorf("upstream 127.0.0.1:3000: %w", refused), "connection refused"},
-		{"a read that was reset", &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)},
+		{"another error wraps the cause", fmt.Errorf("upstream 127.0.0.1:3000: %w", refused), "connection refused"},
+		{"a read is reset", &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)},
 			"connection reset by peer"},
-		{"a name that does not resolve", &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "app.test"}},
+		{"a name does not resolve", &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "app.test"}},
 			"lookup app.test: no such host"},
-		{"an end too early", io.ErrUnexpectedEOF, "unexpected EOF"},
-		{"a timeout", context.DeadlineExceeded, "context deadline exceeded"},
-		{"an error of another kind", errors.New("malformed HTTP response"), "malformed HTTP response"},
-		{"a file", &fs.PathError{Op: "open", Path: "/run/a", Err: syscall.EACCES}, "permission denied"},
+		{"the end comes too early", io.ErrUnexpectedEOF, "unexpected EOF"},
+		{"the context has run out", context.DeadlineExceeded, "context deadline exceeded"},
+		{"an error wraps nothing", errors.New("malformed HTTP response"), "malformed HTTP response"},
+		{"a file cannot be opened", &fs.PathError{Op: "open", Path: "/run/a", Err: syscall.EACCES}, "permission denied"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := Cause(tt.err); got.Error() != tt.want {

@@ -12,14 +12,14 @@ import (
 func TestTextsAreMadePrintable(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"plain text stays", "git.example.com: 404, grün", "git.example.com: 404, grün"},
-		{"an escape", "\x1b]0;owned\x07", `\u001b]0;owned\u0007`},
-		{"a control of eight bits", "\u009b2J", `\u009b2J`},
-		{"the same as a byte", "\x9b2J", `\x9b2J`},
-		{"line ends", "a\r\nb\tc\u2028d", `a\u000d\u000ab\u0009c\u2028d`},
-		{"a turned direction", "abc\u202ecba", `abc\u202ecba`},
-		{"a tag beyond the first plane", "x\U000e0041", `x\U000e0041`},
-		{"a long one", strings.Repeat("ä", maxCellRunes+1), strings.Repeat("ä", maxCellRunes) + "..."},
-		{"one that just fits", strings.Repeat("ä", maxCellRunes), strings.Repeat("ä", maxCellRunes)},
+		{"an escape sequence is escaped", "\x1b]0;owned\x07", `\u001b]0;owned\u0007`},
+		{"a control character of eight bits is escaped", "\u009b2J", `\u009b2J`},
+		{"its byte, which is not UTF-8, is escaped", "\x9b2J", `\x9b2J`},
+		{"line ends and tabs are escaped", "a\r\nb\tc\u2028d", `a\u000d\u000ab\u0009c\u2028d`},
+		{"a change of direction is escaped", "abc\u202ecba", `abc\u202ecba`},
+		{"a tag beyond the first plane is escaped", "x\U000e0041", `x\U000e0041`},
+		{"a long text is cut", strings.Repeat("ä", maxCellRunes+1), strings.Repeat("ä", maxCellRunes) + "..."},
+		{"a text that just fits stays", strings.Repeat("ä", maxCellRunes), strings.Repeat("ä", maxCellRunes)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := Printable(c.text); got != c.want {

@@ -16,11 +16,11 @@ const (
 	frameHeadBytes = 9
 	maxFrameBytes  = 16 << 10
 	firstWindow    = 1<<16 - 1
-	// prefaceRest follows in the client's preface what looks like the head of a request.
+	// prefaceRest is the rest of the client's preface, after prefaceHead.
 	prefaceRest = "SM\r\n\r\n"
 )
 
-// prefaceHead is the beginning of HTTP/2 without TLS by prior knowledge.
+// prefaceHead is the part of the HTTP/2 client preface that looks like the head of a request (RFC 9113, section 3.4).
 var prefaceHead = []byte("PRI * HTTP/2.0\r\n\r\n")
 
 // h2 is the state of a connection over HTTP/2. It serves requests without a body, and answers that are shorter than the window of
@@ -60,7 +60,8 @@ func newH2() *h2 {
 	return h
 }
 
-// headerBlock returns the header block of an answer. Its fields enter no table, so that it is the same for each request.
+// headerBlock returns the header block of an answer. Its fields are never indexed, so every answer on a
+// connection can use the same block.
 func headerBlock(status string, length int) []byte {
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)

@@ -260,8 +260,8 @@ func (s *server) route(c *conn, head []byte) (answer []byte, body int64, ok bool
 	return answer, body, ok
 }
 
-// bodyLength returns the length of a request's body. A GET, as most requests here, has none. It is not ok for a chunked
-// body or an invalid length.
+// bodyLength returns the length of a request's body. A GET, as most requests here are, has none. It
+// returns false for a chunked body or an invalid length.
 func bodyLength(head []byte) (int64, bool) {
 	if bytes.HasPrefix(head, []byte("GET ")) {
 		return 0, true

@@ -91,11 +91,11 @@ func TestRound(t *testing.T) {
 		digits int
 		want   float64
 	}{
-		"down":         {1.2344, 3, 1.234},
-		"up":           {1.2346, 3, 1.235},
-		"to a whole":   {41.5, 0, 42},
-		"of a minus":   {-1.26, 1, -1.3},
-		"nothing left": {0.0004, 3, 0},
+		"a figure is rounded down":                    {1.2344, 3, 1.234},
+		"a figure is rounded up":                      {1.2346, 3, 1.235},
+		"no digits are left after the point":          {41.5, 0, 42},
+		"a negative figure is rounded away from zero": {-1.26, 1, -1.3},
+		"a figure that is too small becomes 0":        {0.0004, 3, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := Round(c.value, c.digits); got != c.want {

@@ -32,8 +32,9 @@ type Count struct {
 	drained chan struct{}
 }
 
-// Begin begins to count the calls of the processes and of the threads that they start. perf costs the processes less, but it
-// needs the tracepoints of the kernel, which not every machine allows. When Begin returns, calls are counted.
+// Begin begins to count the system calls of the processes, including those of threads that they start later. It uses perf,
+// which slows the processes down less, or strace where the kernel's tracepoints are not accessible. The count has begun when
+// Begin returns.
 func Begin(pids []int) (*Count, error) {
 	c, err := beginPerf(pids)
 	if err == nil {
