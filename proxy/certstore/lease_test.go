@@ -230,3 +230,37 @@ func TestAllMachinesHaveHeardOfAValueThatExpires(t *testing.T) {
 		t.Errorf("got %v, %v, want that it expires", ttl, err)
 	}
 }
+
+// TestAValueThatWasRemovedIsWrittenAnew removes it after a machine has seen many versions of it, and writes it on a
+// machine that has seen none.
+func TestAValueThatWasRemovedIsWrittenAnew(t *testing.T) {
+	server := redistest.ForTest(t, redistest.Options{})
+	for what, remove := range map[string]func(t *testing.T, s *Store){
+		"it was removed": func(t *testing.T, s *Store) {
+			if err := s.Delete(t.Context(), "n"); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"it has expired": func(*testing.T, *Store) { server.Do("DEL", valueKey("n")) },
+		"it is garbage":  func(*testing.T, *Store) { server.Do("SET", valueKey("n"), "garbage") },
+	} {
+		t.Run(what, func(t *testing.T) {
+			a, _ := runStore(t, server, nil)
+			awaitUp(t, a)
+			for range 3 {
+				if err := a.Put(t.Context(), "n", []byte("before")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			remove(t, a)
+			b, _ := runStore(t, server, nil)
+			awaitUp(t, b)
+			if err := b.Put(t.Context(), "n", []byte("after")); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := a.Get(t.Context(), "n"); err != nil || string(got) != "after" {
+				t.Errorf("got %q, %v, want what the other machine wrote", got, err)
+			}
+		})
+	}
+}

@@ -86,18 +86,31 @@ func (s *Store) leased(ctx context.Context, name string, write func(*Lease) erro
 	return write(l)
 }
 
-// nextVersion returns a version for a new value that is above the one on the server and above all that this machine
-// has seen.
+// nextVersion returns a version for a new value that is above the one on the server and above all that any machine has
+// seen. If the server has none, because the value was removed or is unreadable, the version is the server's time, so
+// that it is also above versions that another machine has seen and this one has not.
 func (s *Store) nextVersion(ctx context.Context, name string) (uint64, error) {
 	sealed, err := s.read(ctx, name)
 	if err != nil && !errors.Is(err, autocert.ErrCacheMiss) {
 		return 0, err
 	}
-	var current uint64
-	if _, version, err := s.sealer.open(name, sealed); err == nil {
-		current = version
+	_, current, err := s.sealer.open(name, sealed)
+	if err != nil {
+		if current, err = s.serverTime(ctx); err != nil {
+			return 0, err
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return max(current, s.seen[name]) + 1, nil
+}
+
+// serverTime returns the time of the server in microseconds since 1970.
+func (s *Store) serverTime(ctx context.Context) (us uint64, err error) {
+	err = s.do(ctx, func(ctx context.Context, conn redis.Conn) error {
+		now, err := timeOf(ctx, conn)
+		us = uint64(now.UnixMicro())
+		return err
+	})
+	return us, err
 }

@@ -144,7 +144,7 @@ func (s *Store) session(ctx context.Context) error {
 	}
 }
 
-// enter forgets the versions of another epoch: in an emptied store, versions begin at 1 again.
+// enter forgets the versions of another epoch: those of an emptied store may begin below them.
 func (s *Store) enter(epoch string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,11 +176,20 @@ func epochOf(ctx context.Context, conn redis.Conn) (string, error) {
 // recentChange returns a number below those of the changes of the last few minutes. A machine that connects begins
 // there, so that it reads these changes too.
 func recentChange(ctx context.Context, conn redis.Conn) (string, error) {
-	now, err := redis.Int64s(redis.DoContext(conn, ctx, "TIME"))
-	if err != nil || len(now) == 0 {
-		return "", errors.Join(errors.New("the time of the server cannot be read"), err)
+	now, err := timeOf(ctx, conn)
+	if err != nil {
+		return "", err
 	}
-	return strconv.FormatInt(time.Unix(now[0], 0).Add(-recent).UnixMilli(), 10) + "-0", nil
+	return strconv.FormatInt(now.Add(-recent).UnixMilli(), 10) + "-0", nil
+}
+
+// timeOf returns the time of the server. A time before 1970 or after the year 6000 is an error.
+func timeOf(ctx context.Context, conn redis.Conn) (time.Time, error) {
+	now, err := redis.Int64s(redis.DoContext(conn, ctx, "TIME"))
+	if err != nil || len(now) != 2 || now[0] < 0 || now[0] >= 1<<37 || now[1] < 0 || now[1] >= 1e6 {
+		return time.Time{}, errors.Join(errors.New("the time of the server cannot be read"), err)
+	}
+	return time.Unix(now[0], now[1]*1000), nil
 }
 
 // changesAfter reads the changes after last. If wait is set, it waits a moment for them. It returns the names, each
