@@ -175,6 +175,28 @@ Feature: Several machines that share a store
       And the machines "A, B" serve the same certificate for "www.example.test" within 10 seconds
       And the ACME server was asked for 1 order
 
+    @S-20.5 @S-5.11
+    Scenario Outline: A machine that is killed while it waits for the answer about <requests> leaves its order to another
+      Given an ACME server that hangs at <requests>
+      And listener 1 gets certificates for its sites from the ACME server
+      And a balancer distributes connections over the machines "A, B"
+      And the machine "A" is started
+      And the ACME server was asked for <requests>
+      And the machine "A" is killed
+      And the ACME server works again
+      And the leases in the store have 2 seconds left
+      When the machine "B" is started
+      Then the machine "B" serves within 60 seconds
+      When the machine "A" is started
+      Then the machine "A" serves
+      And the machines "A, B" serve the same certificate for "www.example.test" within 10 seconds
+      And the ACME server was asked for 1 order
+
+      Examples:
+        | requests      |
+        | finalizations |
+        | certificates  |
+
   Rule: The cache directory is enough while the store is away
 
     @S-20.5

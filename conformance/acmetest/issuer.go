@@ -96,7 +96,7 @@ func (ca *FakeCA) serveOrder(w http.ResponseWriter, r *http.Request, path string
 		writeJSON(w, http.StatusOK, map[string]any{"status": status, "challenges": []map[string]string{challenge},
 			"identifier": map[string]string{"type": "dns", "value": issuer.name(id)}})
 	case FakeCAOrder:
-		writeJSON(w, http.StatusOK, ca.order(id, issuer.name(id), "valid"))
+		writeJSON(w, http.StatusOK, ca.order(id, issuer.name(id), issuer.status(id, asks)))
 	case FakeCAFinalize:
 		if err := issuer.sign(id, payload); err != nil {
 			WriteProblem(w, Refusal{Status: 400, Type: "urn:ietf:params:acme:error:badCSR", Detail: err.Error()})
@@ -148,6 +148,19 @@ func (i *issuer) validation(id string, answered, validates bool) string {
 		return "valid"
 	}
 	return "pending"
+}
+
+// status returns the status of an order. asks is whether it has a challenge.
+func (i *issuer) status(id string, asks bool) string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	switch {
+	case i.chains[id] != nil:
+		return "valid"
+	case asks && !i.posted[id]:
+		return "pending"
+	}
+	return "ready"
 }
 
 func (i *issuer) name(id string) string {

@@ -93,12 +93,19 @@ func (m *Manager) runAttempt(ctx context.Context, d *domain) (o outcome) {
 		if hint != "" {
 			m.log.Repeating(eventlog.LevelWarn, "acme_clock", "ACME_ERROR", eventlog.Str("domain", d.name), m.directory(), eventlog.Str("error", hint))
 		}
-		return outcome{certificate: certificate, origin: ordered, saveErr: m.save(ctx, d, certificate)}
+		o = outcome{certificate: certificate, origin: ordered, saveErr: m.save(ctx, d, certificate)}
+		if o.saveErr == nil {
+			m.forgetUnfinished(ctx, d)
+		}
+		return o
 	}
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	} else if _, o.local = errors.AsType[localError](err); !o.local {
-		o.refused = isRefusal(err, a.at, d.name)
+		if o.refused = isRefusal(err, a.at, d.name); o.refused && a.at >= stageIssue {
+			m.forgetUnfinished(ctx, d)
+			m.forgetShared(ctx, a.lease, d)
+		}
 	}
 	if a.session != nil && !o.refused && !o.local {
 		m.ca.drop(a.session)
@@ -126,7 +133,8 @@ func clockHint(skew time.Duration) string {
 	return fmt.Sprintf("this machine's clock is %s %s the CA's", wording.Duration(skew.Abs()), direction)
 }
 
-// obtain runs an order from beginning to end. It tries one challenge type after the other.
+// obtain finishes an order that was left unfinished, or runs one from beginning to end. It tries one challenge type
+// after the other.
 func (a *attempt) obtain(ctx context.Context, m *Manager) (*tls.Certificate, error) {
 	var err error
 	if a.session, err = m.ca.open(ctx); err != nil {
@@ -137,6 +145,9 @@ func (a *attempt) obtain(ctx context.Context, m *Manager) (*tls.Certificate, err
 	}
 	if a.session.directory.RenewalInfo != "" {
 		a.replaces = replacesID(a.domain.certificate())
+	}
+	if certificate, err := a.resume(ctx, m); certificate != nil || err != nil {
+		return certificate, err
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -157,7 +168,11 @@ func (a *attempt) obtain(ctx context.Context, m *Manager) (*tls.Certificate, err
 			return nil, err
 		}
 		a.at = stageIssue
-		return a.issue(ctx, order, key)
+		a.remember(ctx, m, order, key)
+		if order, err = a.finalize(ctx, order, key); err != nil {
+			return nil, err
+		}
+		return a.download(ctx, order, key)
 	}
 	return nil, errors.New("no challenge type is left")
 }
@@ -276,17 +291,18 @@ func (a *attempt) present(ctx context.Context, m *Manager, challenge acme.Challe
 	return func() { a.mu.Lock(); defer a.mu.Unlock(); delete(a.tokens, path) }, nil
 }
 
-// issue finalizes a validated order with the key, downloads the certificate, and checks it.
-func (a *attempt) issue(ctx context.Context, order acme.Order, key *ecdsa.PrivateKey) (*tls.Certificate, error) {
+// finalize asks the CA to issue the certificate of a validated order for the key, and waits until it has.
+func (a *attempt) finalize(ctx context.Context, order acme.Order, key *ecdsa.PrivateKey) (acme.Order, error) {
 	request, err := x509.CreateCertificateRequest(rand.Reader, requestFor(a.domain.name), key)
 	if err != nil {
-		return nil, err
+		return order, err
 	}
-	client, account := a.session.client, a.session.account
-	if order, err = client.FinalizeOrder(ctx, account, order, request); err != nil {
-		return nil, err
-	}
-	chains, err := client.GetCertificateChain(ctx, account, order.Certificate)
+	return a.session.client.FinalizeOrder(ctx, a.session.account, order, request)
+}
+
+// download gets the certificate of a finalized order, and checks it.
+func (a *attempt) download(ctx context.Context, order acme.Order, key *ecdsa.PrivateKey) (*tls.Certificate, error) {
+	chains, err := a.session.client.GetCertificateChain(ctx, a.session.account, order.Certificate)
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func createTemp(dir, prefix string) (*os.File, error) {
 
 // removeLeftovers removes files that a process was still writing to a cache directory when it was killed. It keeps
 // those that are locked, because a process is writing them now. On a file system without locks it removes only old
-// ones. A file that cannot be removed does no harm.
+// ones. It also removes unfinished orders that are too old to be finished. A file that cannot be removed does no harm.
 func removeLeftovers(dir string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -47,6 +47,11 @@ func removeLeftovers(dir string) {
 		name := entry.Name()
 		if entry.Type().IsRegular() && (strings.HasPrefix(name, writingPrefix) || strings.HasPrefix(name, probePrefix)) {
 			removeLeftover(filepath.Join(dir, name))
+		}
+		if entry.Type().IsRegular() && strings.HasPrefix(name, unfinishedPrefix) {
+			if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > unfinishedLife {
+				os.Remove(filepath.Join(dir, name))
+			}
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 )
 
 // entriesOf lists a directory.
@@ -32,11 +33,20 @@ func TestWhatKilledProcessesLeftIsRemovedAtTheStart(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, ".writing-dir"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	young, old := unfinishedPrefix+"young.example.test", unfinishedPrefix+"old.example.test"
+	for name, age := range map[string]time.Duration{young: unfinishedLife / 2, old: unfinishedLife + time.Minute} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("{}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(filepath.Join(dir, name), time.Time{}, time.Now().Add(-age)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	live, err := createTemp(dir, writingPrefix) // as by a process that runs
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{filepath.Base(live.Name()), ".hidden", ".writing-dir", acmeTestName, accountKeyFile}
+	want := []string{filepath.Base(live.Name()), ".hidden", ".writing-dir", young, acmeTestName, accountKeyFile}
 	slices.Sort(want)
 	if err := prepareCacheDir(dir); err != nil {
 		t.Fatal(err)

@@ -19,6 +19,8 @@ type report struct {
 
 	mu       sync.Mutex
 	requests int
+	// status is the status of the latest answer.
+	status int
 	// problems are the CA's distinct reasons, oldest first.
 	problems []problem
 	// retryAfter is the longest wait that the CA demanded with an error.
@@ -71,6 +73,7 @@ func (r *report) note(resp *http.Response, body []byte) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.status = resp.StatusCode
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		r.skew = time.Until(date)
 	}
@@ -86,6 +89,20 @@ func (r *report) note(resp *http.Response, body []byte) {
 			r.problems = append(r.problems, p)
 		}
 	}
+}
+
+// latestStatus returns the HTTP status of the CA's latest answer.
+func (r *report) latestStatus() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.status
+}
+
+// forget forgets the CA's reasons and the wait that it demanded, so that they do not explain a later failure.
+func (r *report) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.problems, r.retryAfter = nil, 0
 }
 
 // cause returns the text of a failed attempt: the CA's own reasons if it gave any, otherwise the error.

@@ -156,6 +156,9 @@ func (m *Manager) saveDue(ctx context.Context) {
 			continue // an attempt is under way, and may write a newer one
 		}
 		err := m.save(ctx, d, unsaved)
+		if err == nil {
+			m.forgetUnfinished(ctx, d)
+		}
 		<-d.turn
 		m.mu.Lock()
 		if err == nil && d.unsaved == unsaved {

@@ -31,7 +31,7 @@ const (
 	refusalKind     = "refusal"
 	challengeKind   = "challenge"
 	accountKind     = "account"
-	orderKind       = "order" // only a lease
+	orderKind       = "order" // a lease, and an unfinished order
 )
 
 // shared is what a Manager shares with other machines (S-20.5). The cache directory holds this machine's copy.
@@ -222,7 +222,9 @@ func (m *Manager) share(ctx context.Context, lease *certstore.Lease, d *domain, 
 	var err error
 	switch {
 	case o.err == nil:
-		err = m.push(ctx, lease, d, o.certificate)
+		if err = m.push(ctx, lease, d, o.certificate); err == nil {
+			m.forgetShared(ctx, lease, d)
+		}
 		if err == nil && refusedBefore {
 			err = lease.Delete(ctx, m.shared.nameOf(refusalKind, d.name))
 		}

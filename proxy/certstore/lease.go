@@ -153,7 +153,13 @@ func (l *Lease) Put(ctx context.Context, name string, data []byte) error {
 	return err
 }
 
-// PutFor is Put for a value that expires. It returns once all machines have read the change, or after a few seconds,
+// PutExpiring is Put for a value that expires.
+func (l *Lease) PutExpiring(ctx context.Context, name string, data []byte, lifetime time.Duration) error {
+	_, err := l.put(ctx, name, data, lifetime)
+	return err
+}
+
+// PutFor is PutExpiring for a value that all machines need. It returns once all machines have read the change, or after a few seconds,
 // so that a machine that hangs does not delay the others for long.
 func (l *Lease) PutFor(ctx context.Context, name string, data []byte, lifetime time.Duration) error {
 	change, err := l.put(ctx, name, data, lifetime)
