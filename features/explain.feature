@@ -105,6 +105,16 @@ Feature: What would happen to a request, without sending it
       Then the command exits with 0
       And the command prints "\"status\":308,\"location\":\"https://other.test/new/old/x\""
 
+    @S-21.1 @S-18.10
+    Scenario: Backups come after the other upstreams, wherever they are in the file
+      Given the settings:
+        | listeners[0].sites[0].upstream     | left out |
+        | listeners[0].sites[0].upstreams    | [{ address = "127.0.0.1:5000", backup = true }, "127.0.0.1:5001"] |
+      When the command "reverse-proxy explain --config ${config} --text https://app.example.test/" is run
+      Then the command prints "=> forwarded to http://127.0.0.1:5001 or http://127.0.0.1:5000 (backup)"
+      When the command "reverse-proxy explain --config ${config} --json https://app.example.test/" is run
+      Then the command prints "\"upstreams\":[\"http://127.0.0.1:5001\",\"http://127.0.0.1:5000 (backup)\"]"
+
     @S-21.1 @S-14.3
     Scenario: A path that can be read in two ways
       When the command "reverse-proxy explain --config ${config} --text https://app.example.test/x/..%2fapi" is run

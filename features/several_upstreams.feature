@@ -496,8 +496,9 @@ Feature: Several upstreams
       Then the answers are all "b"
       When the command "reverse-proxy status --text --config ${config}" is run
       Then the command prints a line that matches "^http://.* +example\.test +down +.* connection refused$"
-      When the command "reverse-proxy explain https://example.test/ --text --config ${config}" is run
-      Then the command prints "http://${upstream:b}"
+      When the command "reverse-proxy explain https://example.test/ --text --socket ${admin_socket}" is run
+      Then the command prints a line that matches "^  upstream +http://[^ ]+$"
+      And the command prints a line that matches "^ +http://[^ ]+ \(down since .*connection refused\)$"
       And the metrics have:
         | reverse_proxy_upstream_in_service{site="example.test",upstream="${upstream:a}"}               | 0 |
         | reverse_proxy_upstream_in_service{site="example.test",upstream="${upstream:b}"}               | 1 |

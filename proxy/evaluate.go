@@ -77,14 +77,28 @@ func (e evaluation) location() string {
 	return e.answer.fields.Get("Location")
 }
 
-// upstreamURLs returns the scheme and the address of each upstream of a request that is forwarded, as in
-// `http://127.0.0.1:3000`.
-func (e evaluation) upstreamURLs() []string {
-	var urls []string
-	for _, upstream := range e.route.config.Upstreams {
-		urls = append(urls, e.route.config.UpstreamScheme+"://"+upstream.Address)
+// upstreamURL returns the scheme and the address of an upstream of a request that is forwarded, as in
+// `http://127.0.0.1:3000`, and whether it is a backup.
+func (e evaluation) upstreamURL(i int) string {
+	upstream := e.route.config.Upstreams[i]
+	text := e.route.config.UpstreamScheme + "://" + upstream.Address
+	if upstream.Backup {
+		text += " (backup)"
 	}
-	return urls
+	return text
+}
+
+// upstreamURLs returns all upstreams of a request that is forwarded. The backups come last, as for every request.
+func (e evaluation) upstreamURLs() []string {
+	var urls, backups []string
+	for i, upstream := range e.route.config.Upstreams {
+		if upstream.Backup {
+			backups = append(backups, e.upstreamURL(i))
+		} else {
+			urls = append(urls, e.upstreamURL(i))
+		}
+	}
+	return append(urls, backups...)
 }
 
 // forwardedTarget returns the path and the query that the upstream gets.

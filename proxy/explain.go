@@ -19,6 +19,7 @@ import (
 )
 
 // explain says what would become of a request (S-21.1). It sends nothing and changes nothing. The error says what to write.
+// The routes must have their lists of upstreams.
 func (d *DynamicConfig) explain(order admin.ExplainOrder) (*admin.Explanation, evaluation, error) {
 	url, problem := config.ParseRequestURL(order.URL)
 	if problem != "" {
@@ -88,7 +89,7 @@ func (e evaluation) explanation(order admin.ExplainOrder, clientFrom string) *ad
 		x.Status = e.answer.status
 		return x
 	}
-	x.Target, x.Upstreams = e.forwardedTarget(), e.upstreamURLs()
+	x.Target, x.Upstreams = e.forwardedTarget(), e.upstreamsNow()
 	x.Fields = append(x.Fields, admin.ExplainedField{Name: "Host", Value: e.request.Authority})
 	for _, field := range e.request.Fields {
 		x.Fields = append(x.Fields, admin.ExplainedField(field))
@@ -149,7 +150,9 @@ func runExplain(c commandLine, stdout, stderr io.Writer) int {
 		_ = wording.WriteLines(stderr, config.ErrorLines(err))
 		return exitcode.Error
 	}
-	explanation, _, err := newDynamic(cfg, cfg.Listeners, time.Time{}).explain(c.explainOrder())
+	dynamic := newDynamic(cfg, cfg.Listeners, time.Time{})
+	dynamic.balanceOn(newUpstreams(1)) // which nobody uses: it puts the upstreams in the order of a daemon that has just started
+	explanation, _, err := dynamic.explain(c.explainOrder())
 	if err != nil {
 		fmt.Fprintf(stderr, "reverse-proxy: explain: %v\n", err)
 		return exitcode.Usage

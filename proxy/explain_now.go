@@ -17,9 +17,6 @@ func (d *Daemon) Explain(order admin.ExplainOrder) admin.ExplainResult {
 	if err != nil {
 		return admin.ExplainResult{Status: admin.StatusError, Message: err.Error(), Path: dynamic.Path}
 	}
-	if x.Upstreams != nil {
-		x.Upstreams = e.upstreamsNow()
-	}
 	tokens := d.shared.limits.limiter.Left(time.Now(), e.request.Client, e.rule())
 	x.Limit.Tokens = &tokens
 	held := ""
@@ -51,7 +48,7 @@ func answeredNow(x *admin.Explanation, status int, stage, reason string) {
 }
 
 // upstreamsNow lists the upstreams of a request in the order in which it would try them, with the state of those that are not
-// simply up.
+// simply up. Where no daemon runs, all are.
 func (e evaluation) upstreamsNow() []string {
 	r := e.route
 	e.call.request = e.request
@@ -60,10 +57,7 @@ func (e evaluation) upstreamsNow() []string {
 	members := r.list.Members()
 	var texts []string
 	for _, i := range r.list.Order(pick.Key, pick.Preferred) {
-		info, text := members[i].State.Info(), e.upstreamURLs()[i]
-		if members[i].Backup {
-			text += " (backup)"
-		}
+		info, text := members[i].State.Info(), e.upstreamURL(i)
 		if info.State != balance.Up || info.Slow {
 			text += " (" + upstreamStateText(info) + ")"
 		}
