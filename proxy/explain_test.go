@@ -35,6 +35,12 @@ func newExplainedRules(t *testing.T) explainedRules {
 	}
 }
 
+// explainedAccess are rules of access, of which random configurations have some. explainedProxy is the peer that random
+// listeners trust.
+var explainedAccess = []*config.Access{nil, nil, nil, nil, {Allow: networks("203.0.113.0/24")}, {Deny: networks("203.0.113.9/32")}, {Allow: networks("192.0.2.66/32")}}
+
+const explainedProxy = "10.0.0.1"
+
 // longBody is the length of a request's body that some limits of a random configuration allow.
 const longBody = 100
 
@@ -76,32 +82,39 @@ func randomExplained(random *rand.Rand, upstream string, fieldRules explainedRul
 	for range random.IntN(5) {
 		path += pick("/", "/a", "/b", "/c", "/%61", "/..", "/.", "%2f", ";x", "/health", "//", `/x`)
 	}
-	order := admin.ExplainOrder{Method: pick("GET", "GET", "POST", "HEAD", "OPTIONS", "TRACE"), From: "203.0.113.9",
+	order := admin.ExplainOrder{Method: pick("GET", "GET", "POST", "HEAD", "OPTIONS", "TRACE"), From: pick("203.0.113.9", explainedProxy),
 		URL: "https://" + pick("a.test", "A.test:443", "b.test", "x.w.test", "other.test") + "/" + strings.TrimPrefix(path, "/") + pick("", "?q=1")}
 	if random.IntN(4) == 0 {
 		order.Fields = []string{pick("Max-Forwards: 0", "X-Forwarded-For: 192.0.2.66", "Connection: X-A", "Cookie: a=b", "X_Site: forged", "Content-Length: "+strconv.Itoa(longBody))}
 	}
+	var clients config.Clients
+	if random.IntN(2) == 0 {
+		clients = trustedNetworks("X-Forwarded-For", explainedProxy+"/32")
+	}
 	return &config.Config{
 		Body: config.Body{LimitBytes: int64(longBody - random.IntN(2))}, ResponseHeaders: fieldRules.response[random.IntN(len(fieldRules.response))],
 		HTTPSHealthPath: pick("", "/health"), RateLimit: limit.Config{RequestsPerSecond: 1e9, Burst: 1 << 30},
-		Listeners: []config.Listener{{BindAddrs: []string{"127.0.0.1"}, HTTPSPort: 443, Sites: []config.Site{site}}},
+		Listeners: []config.Listener{{BindAddrs: []string{"127.0.0.1"}, HTTPSPort: 443, Clients: clients, Sites: []config.Site{site}}},
 	}, order
 }
 
 // TestWhatIsExplainedIsWhatHappens explains 10,000 random requests to random configurations, and sends each through the real
-// pipeline to an upstream: status, location, site, route, upstream, and all that the upstream receives have to be those of the
-// explanation.
+// pipeline to an upstream: client, status, location, site, route, upstream, and all that the upstream receives have to be
+// those of the explanation.
 func TestWhatIsExplainedIsWhatHappens(t *testing.T) {
 	p := newTestPipeline(t)
 	upstream := p.dynamic.Load().sites[0].sites[0].config.Upstreams[0].Address
 	holds := hold.New(time.Now)
 	random := rand.New(rand.NewPCG(21, 10))
 	rules := newExplainedRules(t)
-	answered, sent, tooLong, ruled := 0, 0, 0, 0
+	answered, sent, tooLong, ruled, refused, named := 0, 0, 0, 0, 0, 0
 	for range 10_000 {
 		cfg, order := randomExplained(random, upstream, rules)
 		dynamic := newDynamic(cfg, cfg.Listeners, time.Time{})
 		dynamic.balanceOn(p.upstreams)
+		for r := range dynamic.sites.find(0, "a.test").all() {
+			r.access = explainedAccess[random.IntN(len(explainedAccess))]
+		}
 		explained, _, err := dynamic.explain(order)
 		if err != nil {
 			continue // no client could send it
@@ -125,8 +138,16 @@ func TestWhatIsExplainedIsWhatHappens(t *testing.T) {
 		client := &fakeClient{}
 		x := p.handleOne(request, client)
 		heads := p.heads()
-		if explained.Status == statusPayloadTooLarge {
+		switch {
+		case explained.Status == statusPayloadTooLarge:
 			tooLong++
+		case explained.AnsweredBy == "access":
+			refused++
+		}
+		if got := x.accessRecord().ClientIP.String(); got != explained.Client {
+			t.Fatalf("%+v: got the client %s, explained as %s, %s", order, got, explained.Client, explained.ClientFrom)
+		} else if got != order.From {
+			named++
 		}
 		for _, rule := range explained.ResponseRules {
 			ruled++
@@ -165,8 +186,9 @@ func TestWhatIsExplainedIsWhatHappens(t *testing.T) {
 			t.Fatalf("%+v: got the site %v, explained as %v", order, x.decision.site, explained.Site)
 		}
 	}
-	if answered < 1000 || sent < 1000 || tooLong < 20 || ruled < 1000 {
-		t.Errorf("got %d requests that the proxy answered, %d of them as too long, %d that it forwarded, and %d header rules; want many of each", answered, tooLong, sent, ruled)
+	if answered < 1000 || sent < 1000 || tooLong < 20 || refused < 200 || named < 50 || ruled < 1000 {
+		t.Errorf("got %d requests that the proxy answered, %d of them as too long and %d by the rules of access, %d that it forwarded, %d of a client behind a proxy, and %d header rules; want many of each",
+			answered, tooLong, refused, sent, named, ruled)
 	}
 }
 
@@ -192,7 +214,8 @@ func requestOf(t *testing.T, order admin.ExplainOrder, url config.RequestURL) (*
 	if _, err := w.head.Parse(url.Head(order.Method, order.Fields), 0); err != nil {
 		return nil, fmt.Errorf("%+v: %w", order, err)
 	}
-	request := &Request{Client: netip.MustParseAddr(order.From), ClientText: order.From, Port: "443"}
+	from := netip.MustParseAddr(order.From)
+	request := &Request{Client: from, ClientText: order.From, Peer: from, Port: "443"}
 	request.takeHead(&w.head)
 	if request.ContentLength > 0 {
 		request.Body = bodyOf(strings.Repeat("x", int(request.ContentLength)))
