@@ -23,7 +23,7 @@ type connRegistry struct {
 	// onCut is called, with mu held, after a connection is cut because its client held more than its share.
 	onCut func(client netip.Addr, held int)
 
-	// proxyRefused is how many connections from a trusted proxy had no header of the PROXY protocol.
+	// proxyRefused is how many connections did not begin with a header of the PROXY protocol from a trusted proxy.
 	proxyRefused atomic.Uint64
 	// waiting is how many accepted connections wait for room.
 	waiting atomic.Int32
