@@ -18,18 +18,39 @@ var (
 	codeSpan = regexp.MustCompile("`[^`]*`")
 )
 
+// wrappedDocuments returns the texts of README.md, CHANGELOG.md and docs/ by name.
+func wrappedDocuments(t *testing.T) map[string]string {
+	t.Helper()
+	texts := documents(t)
+	for _, name := range []string{"docs/performance.md", "CHANGELOG.md"} {
+		texts[name] = readDocument(t, filepath.Join(projectRoot(t), filepath.FromSlash(name)))
+	}
+	return texts
+}
+
 // TestTheDocumentsAreWrapped keeps the prose of README.md, CHANGELOG.md and docs/ within 100 columns. The lines of
 // docs/promises.md that are promises are exempt, as readPromises reads one a line.
 func TestTheDocumentsAreWrapped(t *testing.T) {
-	root := projectRoot(t)
-	texts := documents(t)
-	for _, name := range []string{"docs/performance.md", "CHANGELOG.md"} {
-		texts[name] = readDocument(t, filepath.Join(root, filepath.FromSlash(name)))
-	}
-	for name, text := range texts {
+	for name, text := range wrappedDocuments(t) {
 		for _, line := range overlongProse(text) {
 			if name != "promises.md" || !promiseLine.MatchString(line) {
 				t.Errorf("%s: got %d columns, want %d at most: %s", name, utf8.RuneCountInString(line), proseColumns, line)
+			}
+		}
+	}
+}
+
+// TestEveryRowOfATableIsOneLine finds rows that were wrapped, which end their table.
+func TestEveryRowOfATableIsOneLine(t *testing.T) {
+	for name, text := range wrappedDocuments(t) {
+		code := false
+		for line := range strings.Lines(text) {
+			trimmed := strings.TrimSpace(line)
+			if strings.HasPrefix(trimmed, "```") {
+				code = !code
+			}
+			if !code && strings.HasPrefix(trimmed, "|") && !strings.HasSuffix(trimmed, "|") {
+				t.Errorf("%s: got the row %q without an end; write it on one line", name, trimmed)
 			}
 		}
 	}
