@@ -407,8 +407,9 @@ Feature: Access
         | HTTP/2   |
 
     @S-16.3
-    Scenario Outline: A service that <fault>: no request passes
-      Given <service>
+    Scenario Outline: A service that <fault>: no request passes, over <protocol>
+      Given clients speak <protocol>
+      And <service>
       And the setting "listeners[0].sites[0].access.forward_auth" is "http://${upstream:auth}/"
       And the proxy is running
       When a client requests "https://git.example.test/"
@@ -420,13 +421,19 @@ Feature: Access
         | error    | <error>          |
 
       Examples:
-        | fault                         | service                                                     | status | error                            |
-        | never answers                 | an upstream "auth" that never answers                       | 504    | no whole answer within 5 seconds |
-        | never ends its head           | an upstream "auth" that sends its head one byte every 50 ms | 504    | no whole answer within 5 seconds |
-        | stops in its answer           | an upstream "auth" that stops in the middle of its answer   | 504    | no whole answer within 5 seconds |
-        | breaks its answer off         | an upstream "auth" that sends half of its answer and closes | 502    | unexpected EOF                   |
-        | is not there                  | no upstream "auth"                                          | 502    | connection refused               |
-        | answers a gigabyte            | an upstream "auth" that answers with 1073741824 bytes       | 502    | the answer has more than 64 KiB  |
+        | fault                         | service                                                     | status | error                            | protocol |
+        | never answers                 | an upstream "auth" that never answers                       | 504    | no whole answer within 5 seconds | HTTP/1.1 |
+        | never ends its head           | an upstream "auth" that sends its head one byte every 50 ms | 504    | no whole answer within 5 seconds | HTTP/1.1 |
+        | stops in its answer           | an upstream "auth" that stops in the middle of its answer   | 504    | no whole answer within 5 seconds | HTTP/1.1 |
+        | breaks its answer off         | an upstream "auth" that sends half of its answer and closes | 502    | unexpected EOF                   | HTTP/1.1 |
+        | is not there                  | no upstream "auth"                                          | 502    | connection refused               | HTTP/1.1 |
+        | answers a gigabyte            | an upstream "auth" that answers with 1073741824 bytes       | 502    | the answer has more than 64 KiB  | HTTP/1.1 |
+        | never answers                 | an upstream "auth" that never answers                       | 504    | no whole answer within 5 seconds | HTTP/2   |
+        | never ends its head           | an upstream "auth" that sends its head one byte every 50 ms | 504    | no whole answer within 5 seconds | HTTP/2   |
+        | stops in its answer           | an upstream "auth" that stops in the middle of its answer   | 504    | no whole answer within 5 seconds | HTTP/2   |
+        | breaks its answer off         | an upstream "auth" that sends half of its answer and closes | 502    | unexpected EOF                   | HTTP/2   |
+        | is not there                  | no upstream "auth"                                          | 502    | connection refused               | HTTP/2   |
+        | answers a gigabyte            | an upstream "auth" that answers with 1073741824 bytes       | 502    | the answer has more than 64 KiB  | HTTP/2   |
 
     @S-16.3
     Scenario: A password for one person or the service for all others
