@@ -46,9 +46,13 @@ func noise(seed uint64, size int) []byte {
 	return data
 }
 
+// protocolField is the field in which sizes names the version of HTTP of the request that it has got.
+const protocolField = "X-Protocol"
+
 // sizes answers a GET of /N with N bytes of noise, a POST with the checksum of what arrived, and any request for /refused with
 // 403 at once.
 func sizes(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set(protocolField, r.Proto)
 	if r.URL.Path == "/refused" {
 		w.WriteHeader(http.StatusForbidden)
 		return
@@ -69,7 +73,12 @@ func sizes(w http.ResponseWriter, r *http.Request) {
 
 func TestCurlOverHTTP2(t *testing.T) {
 	curl := needProgram(t, "curl", "curl")
-	port := startProxy(t, http.HandlerFunc(sizes)).port
+	startProxy(t, http.HandlerFunc(sizes)).overBoth(t, func(t *testing.T, port int, upstream string) { curlOverHTTP2(t, curl, port, upstream) })
+}
+
+// curlOverHTTP2 makes requests with curl at a port of the proxy, which speaks that version of HTTP to the upstream.
+func curlOverHTTP2(t *testing.T, curl string, port int, upstream string) {
+	t.Helper()
 	base := fmt.Sprintf("https://localhost:%d/", port)
 	common := []string{"--http2", "-k", "-sS", "--fail", "--max-time", "60"}
 	run := func(t *testing.T, args ...string) string {
@@ -83,8 +92,9 @@ func TestCurlOverHTTP2(t *testing.T) {
 		}
 	})
 	t.Run("it speaks HTTP/2", func(t *testing.T) {
-		if got := run(t, "-o", os.DevNull, "-w", "%{http_version} %{response_code}", base+"10"); got != "2 200" {
-			t.Errorf("got %q, want HTTP/2 and 200", got)
+		got := run(t, "-o", os.DevNull, "-w", "%{http_version} %{response_code} %header{"+protocolField+"}", base+"10")
+		if want := "2 200 " + upstream; got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	})
 	t.Run("HEAD has the length and no body", func(t *testing.T) {
@@ -169,7 +179,12 @@ var h2loadCounts = regexp.MustCompile(`requests: (\d+) total, (\d+) started, (\d
 
 func TestH2loadLosesNoRequest(t *testing.T) {
 	h2load := needProgram(t, "h2load", "nghttp2-client")
-	port := startProxy(t, http.HandlerFunc(sizes)).port
+	startProxy(t, http.HandlerFunc(sizes)).overBoth(t, func(t *testing.T, port int, _ string) { h2loadLosesNone(t, h2load, port) })
+}
+
+// h2loadLosesNone makes requests with h2load at a port of the proxy.
+func h2loadLosesNone(t *testing.T, h2load string, port int) {
+	t.Helper()
 	body := filepath.Join(t.TempDir(), "body")
 	if err := os.WriteFile(body, noise(3, 64<<10), 0o600); err != nil {
 		t.Fatal(err)

@@ -35,13 +35,23 @@ https_port = %d
 mode = "self_signed"
 [[listeners.sites]]
 host = "localhost"
-upstream = %q
+upstream = %[4]q
+[[listeners]]
+bind_addr = "127.0.0.1"
+http_port = 0
+https_port = %[5]d
+[listeners.tls]
+mode = "self_signed"
+[[listeners.sites]]
+host = "localhost"
+upstream = %[4]q
+upstream_protocol = "http2"
 `
 
 // proxyProcess is a running daemon.
 type proxyProcess struct {
-	// port is its HTTPS port on 127.0.0.1.
-	port int
+	// port is its HTTPS port on 127.0.0.1. toHTTP2 is another one, for which it speaks HTTP/2 to the upstream.
+	port, toHTTP2 int
 	// log is its log file.
 	log string
 }
@@ -68,10 +78,22 @@ func sharedPort(t *testing.T) int {
 func startProxyWithHealth(t *testing.T, handler http.Handler, health int) proxyProcess {
 	t.Helper()
 	upstream := startUpstream(t, handler)
-	port := sharedPort(t)
-	log := startBinary(t, fmt.Sprintf(proxyConfig, health, proxyBodyLimit, port, upstream))
+	port, toHTTP2 := sharedPort(t), sharedPort(t)
+	log := startBinary(t, fmt.Sprintf(proxyConfig, health, proxyBodyLimit, port, upstream, toHTTP2))
 	awaitAnswer(t, fmt.Sprintf("https://localhost:%d/", port), log)
-	return proxyProcess{port, log}
+	return proxyProcess{port, toHTTP2, log}
+}
+
+// overBoth runs a test with the port of each version of HTTP that the proxy speaks to the upstream, whose answers name it in
+// the field protocolField.
+func (p proxyProcess) overBoth(t *testing.T, run func(t *testing.T, port int, upstream string)) {
+	t.Helper()
+	for _, over := range []struct {
+		port     int
+		upstream string
+	}{{p.port, "HTTP/1.1"}, {p.toHTTP2, "HTTP/2.0"}} {
+		t.Run("to the upstream over "+over.upstream, func(t *testing.T) { run(t, over.port, over.upstream) })
+	}
 }
 
 // startBinary starts the real binary with a configuration, and returns the path of its log. At the end of the test the daemon
@@ -115,14 +137,16 @@ func startBinary(t *testing.T, text string) (logPath string) {
 	return log.Name()
 }
 
-// startUpstream serves the handler on a port of 127.0.0.1, and returns its address.
+// startUpstream serves the handler on a port of 127.0.0.1, over HTTP/1.1 and HTTP/2, and returns its address.
 func startUpstream(t *testing.T, handler http.Handler) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute, Protocols: new(http.Protocols)}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
 	served := make(chan struct{})
 	go func() {
 		_ = server.Serve(listener) // returns after Close, which is not an error
