@@ -54,6 +54,14 @@ func (b *Balanced) rowOf(of FaultCase, counts func(result) bool) FaultRow {
 	return row
 }
 
+// quickFloor is a percentile that is quick in any case: differences below it are those of the machine.
+const quickFloor = 10 * time.Millisecond
+
+// slower returns how many times as long the requests to sound upstreams took during the fault as before it.
+func (r FaultRow) slower() float64 {
+	return float64(max(r.P99, quickFloor)) / float64(max(r.Before, quickFloor))
+}
+
 // p99 returns what 99 of 100 durations do not exceed.
 func p99(of []time.Duration) time.Duration {
 	if len(of) == 0 {
