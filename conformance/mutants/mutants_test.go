@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,8 +15,8 @@ import (
 // root is the directory of go.mod.
 const root = "../.."
 
-// TestTheListIsNotStale checks that the code contains the text of every edit exactly once, and that every test named in
-// the list exists.
+// TestTheListIsNotStale checks that the code contains the text of every edit exactly once, that the edited file can be
+// parsed, and that every test named in the list exists.
 func TestTheListIsNotStale(t *testing.T) {
 	all, err := load(".")
 	if err != nil {
@@ -29,8 +31,11 @@ func TestTheListIsNotStale(t *testing.T) {
 	}
 	tests := map[string]string{}
 	for _, m := range all {
-		if _, err := m.edited(root); err != nil {
+		text, err := m.edited(root)
+		if err != nil {
 			t.Errorf("%s: %v; change the old text, or remove the mutant if it cannot happen any more", m.Name, err)
+		} else if _, err := parser.ParseFile(token.NewFileSet(), m.File, text, parser.SkipObjectResolution); err != nil {
+			t.Errorf("%s: the edited file is no Go: %v", m.Name, err)
 		}
 		if !strings.Contains(string(promises), "- "+m.Promise+":") && !strings.HasPrefix(m.Promise, "S-6, ") {
 			t.Errorf("%s: docs/promises.md has no %s", m.Name, m.Promise)
