@@ -152,13 +152,18 @@ func TestTheWaitAsksTheAuthoritativeServers(t *testing.T) {
 				}
 			}
 			solver := NewSolver(noProvider{}, network)
-			solver.timeout = 100 * time.Millisecond
-			if tc.want == "" {
-				solver.timeout = time.Minute
+			solver.timeout = time.Minute
+			if tc.want != "" {
+				// What is missing is the result of one look, which a wait this short may interrupt on a busy machine.
+				err := solver.ready(t.Context(), challenge.DNS01TXTRecordName()+".", value)
+				if err == nil || !strings.Contains(err.Error(), tc.want) {
+					t.Errorf("got %v, want %q", err, tc.want)
+				}
+				solver.timeout = 100 * time.Millisecond
 			}
 			err := solver.Wait(t.Context(), challenge)
-			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
-				t.Errorf("got %v, want %q", err, tc.want)
+			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.HasPrefix(err.Error(), "after 100ms: ")) {
+				t.Errorf("got %v from the wait, want an error only if %q", err, tc.want)
 			}
 		})
 	}
@@ -229,10 +234,9 @@ func TestAMissingDelegationNamesTheRecordToAdd(t *testing.T) {
 			records := NewRecords(tc.host)
 			records.SetNames("test", []string{"*.example.com"})
 			solver := NewSolver(records, network)
-			solver.timeout = 100 * time.Millisecond
 			check := func(when string) {
 				t.Helper()
-				err := solver.Wait(t.Context(), challenge)
+				err := solver.ready(t.Context(), challenge.DNS01TXTRecordName()+".", value)
 				if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 					t.Errorf("%s: got %v, want %q", when, err, tc.want)
 				}
