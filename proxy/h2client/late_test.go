@@ -87,7 +87,7 @@ func TestFramesUnderWayToACancelledRequestAreNotAFlood(t *testing.T) {
 				stream.Close()
 			}
 			s.respond(last, false, ":status", "200")
-			const part = 20
+			const part = streamWindow / (2 * junkFrames) // twice as many frames as would be a flood
 			for range streamWindow / part {
 				s.raw(xhttp2.FrameData, 0, last, strings.Repeat("x", part))
 			}
@@ -95,7 +95,7 @@ func TestFramesUnderWayToACancelledRequestAreNotAFlood(t *testing.T) {
 			if _, err := other.ReadHead(); err != nil {
 				t.Errorf("the other request: got %v, want its answer", err)
 			}
-			repeat(2*junkFrames, func() { s.raw(xhttp2.FrameData, 0, last, strings.Repeat("x", 100*part)) })
+			repeat(2*junkFrames, func() { s.raw(xhttp2.FrameData, 0, last, strings.Repeat("x", 2000)) })
 			waitFor(t, "the end of a connection whose server ignores the window", func() bool { return c.Err() != nil })
 			other.Close()
 		})
