@@ -37,6 +37,9 @@ func TestAnAnswerIsReadByAClientThatStillSends(t *testing.T) {
 			if !strings.Contains(string(answer), test.want) || strings.Count(string(answer), "HTTP/1.1") != 1 {
 				t.Errorf("got %q, want %q and nothing else", answer, test.want)
 			}
+			if !strings.Contains(string(answer), "\r\nConnection: close\r\n") {
+				t.Errorf("got %q, want it to announce the end of the connection", answer)
+			}
 		})
 	}
 }
