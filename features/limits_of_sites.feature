@@ -348,6 +348,7 @@ Feature: Limits of a site or a route
       When it opens a stream with the fields ":method=GET; :scheme=https; :authority=big.example.test; :path=/"
       Then the upstream "big" received 1 request
       And the client "alice" is answered 200 by "https://big.example.test/" over 5 new connections, most of them within a second
+      And the log has no line "RATE_LIMIT"
 
     @S-17.1 @S-12.7
     Scenario: A client that blocks its answer gives its place to one that waits
