@@ -149,6 +149,7 @@ func newClientConn(s *siteServer, tcp *net.TCPConn) (*clientConn, error) {
 	if err != nil {
 		return nil, err
 	}
+	socket.restIn(s.registry.busy)
 	c := &clientConn{server: s, stream: socket, tcp: tcp, socket: socket, fd: fd, flushed: make(chan struct{}, 1)}
 	c.heard.Store(s.registry.sweeper.Clock.Load())
 	if !s.redirects() {

@@ -35,6 +35,8 @@ type connRegistry struct {
 	// gatherings are the connections that collect TLS records to send them together.
 	gatherings gatherings
 
+	// busy is where goroutines rest that read or write without waiting.
+	busy *busyQueue
 	// room is the room for streams over HTTP/2 that have begun and do not wait for anything yet.
 	room h2Room
 
@@ -70,7 +72,7 @@ type connRegistry struct {
 func newConnRegistry(limit, share int, s *deadline.Sweeper) *connRegistry {
 	r := &connRegistry{sweeper: s, limit: limit, share: share, conns: map[accountedConn]struct{}{}, clients: accounts{}, proxies: accounts{},
 		onCut: func(netip.Addr, int) {}, idle: idleList{at: -1, round: 1}, ended: make(chan struct{}),
-		parked: parkedAnswers{limit: parkedBytes}, dormantAfter: dormantAfter}
+		parked: parkedAnswers{limit: parkedBytes}, busy: newBusyQueue(), dormantAfter: dormantAfter}
 	s.Swept = r.becameIdle // new connections become idle as time passes
 	return r
 }

@@ -1,6 +1,11 @@
 package proxy
 
-import "runtime"
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
 
 // pace makes a goroutine that always finds something to do let others run (S-12.6). The scheduler lets a goroutine run for
 // 10 ms unless it waits, and a client can keep it from waiting: by requests without a gap, records of one byte each, TLS key
@@ -8,25 +13,118 @@ import "runtime"
 // time slices at each of its steps.
 //
 // A pace belongs to the goroutine that reads a socket, or to the one that writes it.
-type pace struct{ steps int }
+type pace struct {
+	steps int
+	// begun is when the first of the steps ended.
+	begun time.Time
+	// queue is where the goroutine rests. If it is nil, the goroutine rests in the queue of the scheduler.
+	queue *busyQueue
+	// turn receives the end of a wait in the queue. It is nil before the first one.
+	turn chan struct{}
+}
 
 // paceSteps is how many steps a goroutine takes before it lets others run. A step takes tens of microseconds. If nobody else
 // wants to run, letting others run takes a fraction of one.
 const paceSteps = 8
 
+// paceTime is the time within which a busy goroutine takes these steps. One that takes longer waits for other things between
+// them, such as the next request of a client, and lets others run meanwhile.
+const paceTime = time.Second / 2
+
 // step counts a read or write that found what it needed.
-func (p *pace) step() {
-	if p.steps++; p.steps >= paceSteps {
-		p.steps = 0
-		runtime.Gosched()
-	}
-}
+func (p *pace) step() { p.ended(false) }
 
 // ended counts a call that may have waited. After a wait others have had their time.
 func (p *pace) ended(waited bool) {
+	if p.count(waited); p.mustRest() {
+		p.rest()
+	}
+}
+
+// count counts a call after which the goroutine must not rest.
+func (p *pace) count(waited bool) {
 	if waited {
 		p.steps = 0
 		return
 	}
-	p.step()
+	if p.steps++; p.steps == 1 {
+		p.begun = time.Now()
+	}
+}
+
+// mustRest reports whether the goroutine must rest before its next step.
+func (p *pace) mustRest() bool {
+	if p.steps >= paceSteps && time.Since(p.begun) > paceTime {
+		p.steps = 0
+	}
+	return p.steps >= paceSteps
+}
+
+// rest lets others run.
+func (p *pace) rest() {
+	p.steps = 0
+	if p.queue != nil {
+		p.queue.enter(p)
+		defer p.queue.leave()
+	}
+	runtime.Gosched()
+}
+
+// busyQueue holds goroutines that rest. With hundreds of fast downloads, hundreds of them would be in the queue of the
+// scheduler, which serves all goroutines in the order of their arrival: another client's request would wait for all of them
+// each time that it waits for anything. Therefore at most as many as there are processors are in that queue. The others wait
+// here, in the order of their arrival, and each that runs again makes room for the next.
+type busyQueue struct {
+	// most bounds ready.
+	most int32
+	// ready is how many goroutines are in the queue of the scheduler, and waiting how many wait here.
+	ready, waiting atomic.Int32
+
+	mu    sync.Mutex
+	queue []*pace
+}
+
+// newBusyQueue returns an empty queue.
+func newBusyQueue() *busyQueue { return &busyQueue{most: int32(runtime.GOMAXPROCS(0))} }
+
+// enter waits until the goroutine may enter the queue of the scheduler. leave must follow when it runs again.
+func (q *busyQueue) enter(p *pace) {
+	if q.waiting.Load() == 0 {
+		if q.ready.Add(1) <= q.most {
+			return
+		}
+		q.ready.Add(-1)
+	}
+	if p.turn == nil {
+		p.turn = make(chan struct{}, 1)
+	}
+	q.mu.Lock()
+	q.waiting.Add(1) // before admit looks for room, or room that is made now would go unnoticed
+	q.queue = append(q.queue, p)
+	q.admit()
+	q.mu.Unlock()
+	<-p.turn
+}
+
+// leave makes room for the next goroutine.
+func (q *busyQueue) leave() {
+	q.ready.Add(-1)
+	if q.waiting.Load() == 0 {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.admit()
+}
+
+// admit ends the wait of those for whom there is room. The caller holds mu.
+func (q *busyQueue) admit() {
+	for len(q.queue) > 0 && q.ready.Load() < q.most {
+		p := q.queue[0]
+		q.queue[0] = nil
+		q.queue = q.queue[1:]
+		q.ready.Add(1)
+		q.waiting.Add(-1)
+		p.turn <- struct{}{}
+	}
 }

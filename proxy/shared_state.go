@@ -60,6 +60,7 @@ func newSharedState(cfg *config.Config, stdout io.Writer) (*sharedState, error) 
 	}
 	shared.holds.Expired = func(info hold.Info) { logPauseEnd(log, info, "over") }
 	shared.conns.poller = poller
+	shared.upstreams.busy = shared.conns.busy
 	shared.conns.onCut = logCut(log, cfg.ConnectionShare())
 	shared.upstreams.names.log = log
 	shared.upstreams.states.Changed = logUpstreamChange(log)

@@ -107,6 +107,9 @@ func newSocket(conn streamConn) (*socket, error) {
 	return s, nil
 }
 
+// restIn makes the goroutines that read and write rest in the queue.
+func (s *socket) restIn(queue *busyQueue) { s.readPace.queue, s.writePace.queue = queue, queue }
+
 // errNotReady is returned by a read that must not wait and finds nothing. It is temporary, so crypto/tls can continue
 // reading a record from where it was.
 var errNotReady net.Error = notReady{}
@@ -140,11 +143,14 @@ func (s *socket) readCall(p []byte, from roomLender) (int, error) {
 	if s.waits != nil {
 		s.waits()
 	}
+	if s.readPace.mustRest() {
+		s.readPace.rest()
+	}
 	s.read.p, s.read.lender = p, from
 	s.read.waited = false
 	err := s.raw.Read(s.readOnce)
 	s.read.p, s.read.lender = nil, nil
-	s.readPace.ended(s.read.waited)
+	s.readPace.count(s.read.waited)
 	switch {
 	case err != nil: // closed, or interrupted by a deadline
 		return 0, err

@@ -66,7 +66,7 @@ func (r *tunnelRoom) read(to io.Writer, from io.Reader) (int, error) {
 			}
 		}
 		if from.plain {
-			return from.readLent(r)
+			return from.meant(from.socket.ReadLent(r)) // not readLent: it would give back the permission to read ahead
 		}
 		return r.readTLS(from, from.socket)
 	}

@@ -183,8 +183,13 @@ func (u *upstreamConn) fit() bool {
 // Read reads from the upstream. It returns io.EOF only for an end that the upstream intended (S-6.16).
 func (u *upstreamConn) Read(p []byte) (int, error) { return u.meant(u.Conn.Read(p)) }
 
-// readLent is Read into a lent buffer, over a connection without TLS.
+// readLent is Read into a lent buffer, over a connection without TLS. The buffer is given back before a rest, because hundreds
+// of fast responses may rest at the same time (S-12.8).
 func (u *upstreamConn) readLent(from roomLender) (int, error) {
+	if u.socket.readPace.mustRest() {
+		from.takeBack()
+		u.socket.readPace.rest()
+	}
 	return u.meant(u.socket.ReadLent(from))
 }
 

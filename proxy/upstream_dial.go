@@ -61,6 +61,7 @@ func (t *upstreamTarget) open(ctx context.Context, r *Request) (conn net.Conn, r
 	if raw, err = newSocket(stream); err != nil {
 		return nil, nil, address, err
 	}
+	raw.restIn(t.pool.all.busy)
 	if t.config.UpstreamProxy.Named() {
 		if _, err := raw.Write(proxyHeader(t.config.UpstreamProxy, r)); err != nil {
 			return nil, nil, address, err

@@ -35,6 +35,8 @@ type upstreams struct {
 	// idle is the number of idle connections, readable without locks.
 	idle  atomic.Int32
 	longs longBodies
+	// busy is the queue of the client connections. It is nil in tests.
+	busy *busyQueue
 	// pressed is signalled when a request has to wait for a connection.
 	pressed chan struct{}
 	// nobody is the account of calls that are made for no client.

@@ -1,0 +1,148 @@
+package proxy
+
+import (
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// busyCrowd is a number of goroutines that always have something to do, on one processor.
+type busyCrowd struct {
+	rests  []atomic.Int64
+	total  atomic.Int64
+	stop   atomic.Bool
+	ending sync.WaitGroup
+}
+
+// startBusyCrowd starts n goroutines that rest in the queue, and waits until each has rested.
+func startBusyCrowd(t *testing.T, n int, queue func() *busyQueue) *busyCrowd {
+	t.Helper()
+	before := runtime.GOMAXPROCS(1)
+	c := &busyCrowd{rests: make([]atomic.Int64, n)}
+	t.Cleanup(func() {
+		c.stop.Store(true)
+		c.ending.Wait()
+		runtime.GOMAXPROCS(before)
+	})
+	q := queue()
+	for i := range n {
+		c.ending.Go(func() {
+			p := pace{queue: q}
+			for !c.stop.Load() {
+				c.rests[i].Add(1)
+				c.total.Add(1)
+				p.rest()
+			}
+		})
+	}
+	waitFor(t, "all goroutines to rest", func() bool {
+		return !slices.ContainsFunc(c.counts(), func(rests int64) bool { return rests < 2 })
+	})
+	return c
+}
+
+// counts returns how often each goroutine has rested.
+func (c *busyCrowd) counts() []int64 {
+	counts := make([]int64, len(c.rests))
+	for i := range c.rests {
+		counts[i] = c.rests[i].Load()
+	}
+	return counts
+}
+
+// TestAGoroutineThatHasWaitedRunsBeforeMostBusyOnes counts how many busy goroutines run before one that has just become
+// ready. Without the queue, all of them do.
+func TestAGoroutineThatHasWaitedRunsBeforeMostBusyOnes(t *testing.T) {
+	leaks(t)
+	const crowd = 300
+	c := startBusyCrowd(t, crowd, newBusyQueue)
+	var waits []int64
+	for range 101 {
+		before := c.total.Load()
+		runtime.Gosched() // goes to the end of the scheduler's queue
+		waits = append(waits, c.total.Load()-before)
+	}
+	slices.Sort(waits)
+	if got := waits[len(waits)/2]; got > crowd/10 {
+		t.Errorf("%d of %d busy goroutines ran first, want at most %d", got, crowd, crowd/10)
+	}
+}
+
+func TestBusyGoroutinesTakeTurns(t *testing.T) {
+	leaks(t)
+	c := startBusyCrowd(t, 10, newBusyQueue)
+	first := c.counts()
+	waitFor(t, "a thousand rests", func() bool { return c.total.Load() > 1000 })
+	var rests []int64
+	for i, n := range c.counts() {
+		rests = append(rests, n-first[i])
+	}
+	if least, most := slices.Min(rests), slices.Max(rests); least < most/2 {
+		t.Errorf("the goroutines have rested %v times, want about equally often", rests)
+	}
+}
+
+// TestNoBusyGoroutineIsForgotten makes goroutines enter and leave the queue on all processors.
+func TestNoBusyGoroutineIsForgotten(t *testing.T) {
+	leaks(t)
+	q := newBusyQueue()
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			p := pace{queue: q}
+			for range 500 {
+				p.rest()
+			}
+		})
+	}
+	all.Wait()
+	if ready, waiting := q.ready.Load(), q.waiting.Load(); ready != 0 || waiting != 0 || len(q.queue) != 0 {
+		t.Errorf("at the end %d goroutines are ready and %d wait (%d queued), want none", ready, waiting, len(q.queue))
+	}
+}
+
+// TestClientsAndUpstreamsRestInOneQueue checks the sockets of both sides: a download is busy on either.
+func TestClientsAndUpstreamsRestInOneQueue(t *testing.T) {
+	leaks(t)
+	p := startPath(t, scriptedUpstream(t, nil, answering(okResponse)), nil)
+	conn := p.dial(t)
+	if err := ask(conn, "/"); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the upstream's connection to be idle", func() bool { return p.idleUpstreams() == 1 })
+	sockets := map[string]*socket{"the upstream": p.shared.upstreams.pool(p.site, 0).idle[0].socket}
+	p.registry.mu.Lock()
+	for client := range p.registry.conns {
+		sockets["the client"] = client.(*clientConn).socket
+	}
+	p.registry.mu.Unlock()
+	if len(sockets) != 2 || p.registry.busy == nil {
+		t.Fatalf("got %d sockets and the queue %p, want 2 and a queue", len(sockets), p.registry.busy)
+	}
+	for name, s := range sockets {
+		if s.readPace.queue != p.registry.busy || s.writePace.queue != p.registry.busy {
+			t.Errorf("%s: a goroutine that reads or writes rests elsewhere", name)
+		}
+	}
+}
+
+// TestAGoroutineThatTakesItsTimeNeedNotRest takes steps a second apart. Its queue has no room, so a rest would never end.
+func TestAGoroutineThatTakesItsTimeNeedNotRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pace{queue: &busyQueue{}}
+		for range 10 * paceSteps {
+			p.step()
+			time.Sleep(time.Second)
+		}
+		for range paceSteps {
+			p.count(false)
+		}
+		if !p.mustRest() {
+			t.Errorf("after %d steps without a pause the goroutine need not rest", paceSteps)
+		}
+	})
+}
