@@ -27,6 +27,14 @@ const (
 // maxWait is how long a check waits for its turn.
 const maxWait = 3 * time.Second
 
+// The bounds of how many callers wait for the checks of others with the same password. Each is a request with its head in
+// memory, and a client can send thousands with one password (S-12.8).
+const (
+	// maxSharing is the largest number of such callers, and maxSharingPerClient that of one client.
+	maxSharing          = 1024
+	maxSharingPerClient = maxSharing / 4
+)
+
 // Verifier verifies passwords, a few at a time. There is one for the life of the process.
 type Verifier struct {
 	// secret is the key of the marks. Every process makes its own.
@@ -37,9 +45,13 @@ type Verifier struct {
 	// Counts are the numbers of checks since the start.
 	Counts Counts
 
-	// mu guards running, the checks that are being made or wait for their turn.
-	mu      sync.Mutex
+	// mu guards the following fields.
+	mu sync.Mutex
+	// running are the checks that are being made or wait for their turn.
 	running map[mark]*check
+	// sharing is the number of callers that wait for the check of another one, and sharingBy that of each client's.
+	sharing   int
+	sharingBy map[limit.Key]int
 }
 
 // Counts are numbers of checks by result.
@@ -56,7 +68,7 @@ type check struct {
 
 // NewVerifier returns a verifier that remembers nothing yet.
 func NewVerifier() *Verifier {
-	v := &Verifier{secret: make([]byte, 32), queue: newQueue(), running: map[mark]*check{}}
+	v := &Verifier{secret: make([]byte, 32), queue: newQueue(), running: map[mark]*check{}, sharingBy: map[limit.Key]int{}}
 	_, _ = rand.Read(v.secret) // it never fails
 	v.macs.New = func() any { return hmac.New(sha256.New, v.secret) }
 	return v
@@ -92,15 +104,15 @@ func (v *Verifier) Check(ctx context.Context, users *Users, c Credentials, clien
 	ctx, cancel := context.WithTimeout(ctx, maxWait)
 	defer cancel()
 	for ctx.Err() == nil {
-		shared, isOurs := v.join(m)
-		if isOurs {
+		shared, isOurs := v.join(m, client)
+		switch {
+		case shared == nil:
+			v.count(Busy)
+			return Busy
+		case isOurs:
 			v.make(ctx, shared, m, users, c, client)
-		} else {
-			select {
-			case <-shared.done:
-			case <-ctx.Done():
-				continue
-			}
+		case !v.await(ctx, shared, client):
+			continue
 		}
 		if shared.made {
 			v.count(shared.verdict)
@@ -111,16 +123,44 @@ func (v *Verifier) Check(ctx context.Context, users *Users, c Credentials, clien
 	return Busy
 }
 
-// join returns the check of a mark, and reports whether the caller has to run it.
-func (v *Verifier) join(m mark) (*check, bool) {
+// join returns the check of a mark, and reports whether the caller has to run it; otherwise the caller must call await. It
+// returns nil if too many callers wait for the checks of others.
+func (v *Verifier) join(m mark, client limit.Key) (of *check, isOurs bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if running := v.running[m]; running != nil {
-		return running, false
+	running := v.running[m]
+	switch {
+	case running == nil:
+		begun := &check{done: make(chan struct{})}
+		v.running[m] = begun
+		return begun, true
+	case v.sharing >= maxSharing || v.sharingBy[client] >= maxSharingPerClient:
+		return nil, false
 	}
-	begun := &check{done: make(chan struct{})}
-	v.running[m] = begun
-	return begun, true
+	v.sharing++
+	v.sharingBy[client]++
+	return running, false
+}
+
+// await waits for the end of a check that another caller runs. It returns false if the context has ended first.
+func (v *Verifier) await(ctx context.Context, of *check, client limit.Key) bool {
+	defer v.part(client)
+	select {
+	case <-of.done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// part ends what join has counted.
+func (v *Verifier) part(client limit.Key) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.sharing--
+	if v.sharingBy[client]--; v.sharingBy[client] == 0 {
+		delete(v.sharingBy, client)
+	}
 }
 
 // make runs a check, and ends it for all callers that share it.

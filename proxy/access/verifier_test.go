@@ -148,6 +148,42 @@ func TestManyRequestsWithTheSamePasswordAreOneCheck(t *testing.T) {
 	})
 }
 
+// TestFewRequestsWaitForTheCheckOfAnother sends one wrong password more often than may wait for its check.
+func TestFewRequestsWaitForTheCheckOfAnother(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		clients, each int
+		want          int
+	}{
+		{"requests of one client", 1, 1000, maxSharingPerClient},
+		{"requests of many clients", 100, 50, maxSharing},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				v := NewVerifier().with(1)
+				users, _ := slowUsers(1)
+				var all sync.WaitGroup
+				var busy atomic.Int32
+				for i := range tt.clients * tt.each {
+					all.Go(func() {
+						if v.Check(t.Context(), users, Credentials{"ann", "wrong"}, client(i/tt.each)) == Busy {
+							busy.Add(1)
+						}
+					})
+				}
+				synctest.Wait()
+				if got := tt.clients*tt.each - 1 - int(busy.Load()); got != tt.want {
+					t.Errorf("%d requests wait for the check of another, want %d", got, tt.want)
+				}
+				all.Wait()
+				if v.sharing != 0 || len(v.sharingBy) != 0 {
+					t.Errorf("at the end %d requests wait, and %d clients, want none", v.sharing, len(v.sharingBy))
+				}
+			})
+		})
+	}
+}
+
 func TestAClientWithManyPasswordsDoesNotDelayAnotherOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := NewVerifier().with(1)
@@ -184,9 +220,11 @@ func TestTheQueueIsBoundedAndEmptiesItself(t *testing.T) {
 			})
 		}
 		synctest.Wait()
+		v.queue.mu.Lock() // synctest orders nothing after the clock moves on
 		if v.queue.waiting != maxQueued {
 			t.Errorf("%d wait, want %d", v.queue.waiting, maxQueued)
 		}
+		v.queue.mu.Unlock()
 		all.Wait()
 		if q := v.queue; q.waiting != 0 || len(q.clients) != 0 || len(q.byKey) != 0 || q.room != 1 || len(v.running) != 0 {
 			t.Errorf("got the queue %+v and %d checks at the end, want nothing", q, len(v.running))
