@@ -113,7 +113,7 @@ func TestARequestThatIsGivenUpLeavesItsPlace(t *testing.T) {
 		go func() { result <- site.Wait(clientNumber(1), done) }()
 		synctest.Wait()
 		close(done)
-		if got := <-result; got != GaveUp || h.Waiting() != 0 || len(site.clients) != 0 {
+		if got := <-result; got != GaveUp || h.Waiting() != 0 || len(h.clients) != 0 {
 			t.Errorf("got %v with %d waiting, want GaveUp and none", got, h.Waiting())
 		}
 		site.Resume()
@@ -154,6 +154,51 @@ func TestOneClientTakesAQuarterOfThePlacesAndAllTakeThemAll(t *testing.T) {
 			if got != GoesOn {
 				t.Fatalf("got %v, want all to go on", got)
 			}
+		}
+	})
+}
+
+// TestManyPausedSitesShareThePlaces pauses many sites: one client gets no more places than at one of them, and all clients no
+// more than at two.
+func TestManyPausedSitesShareThePlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := New(time.Now)
+		var waiting sync.WaitGroup
+		sites := make([]*Site, 5)
+		for i := range sites {
+			sites[i] = h.Site(fmt.Sprintf("%d.test", i))
+			sites[i].Pause(time.Minute)
+			for n := range MaxWaiting {
+				waiting.Go(func() { sites[i].Wait(clientNumber(0), nil) })
+				waiting.Go(func() { sites[i].Wait(clientNumber(1+n), nil) })
+			}
+			synctest.Wait()
+			if i == 0 && h.clients[clientNumber(0)] != MaxWaitingPerClient {
+				t.Errorf("%d requests of one client wait, want %d", h.clients[clientNumber(0)], MaxWaitingPerClient)
+			}
+		}
+		if got := h.Waiting(); got != MaxWaitingTogether {
+			t.Errorf("%d requests wait at all sites, want %d", got, MaxWaitingTogether)
+		}
+		if got := h.clients[clientNumber(0)]; got != MaxWaitingPerClient {
+			t.Errorf("%d requests of one client wait at all sites, want %d", got, MaxWaitingPerClient)
+		}
+		if got := sites[4].Wait(clientNumber(5000), nil); got != Full {
+			t.Errorf("one more at a site where nobody waits: got %v, want Full", got)
+		}
+		sites[0].Resume()
+		synctest.Wait()
+		waiting.Go(func() { sites[4].Wait(clientNumber(5000), nil) })
+		synctest.Wait()
+		if got := sites[4].Info().Waiting; got != 1 {
+			t.Errorf("%d requests wait at the last site after the first was resumed, want 1", got)
+		}
+		for _, site := range sites {
+			site.Resume()
+		}
+		waiting.Wait()
+		if h.Waiting() != 0 || len(h.clients) != 0 {
+			t.Errorf("at the end %d requests of %d clients wait, want none", h.Waiting(), len(h.clients))
 		}
 	})
 }

@@ -19,10 +19,15 @@ type Holds struct {
 	mu     sync.Mutex
 	sites  map[string]*Site
 	closed bool
+	// waiting is the number of requests that wait at all sites, and clients the number of each client's.
+	waiting int
+	clients map[limit.Key]int
 }
 
 // New returns Holds without orders. They read the time from now, which is time.Now except in tests.
-func New(now func() time.Time) *Holds { return &Holds{now: now, sites: map[string]*Site{}} }
+func New(now func() time.Time) *Holds {
+	return &Holds{now: now, sites: map[string]*Site{}, clients: map[limit.Key]int{}}
+}
 
 // Site returns the orders for the site with a host, the same ones over reloads.
 func (h *Holds) Site(host string) *Site {
@@ -30,7 +35,7 @@ func (h *Holds) Site(host string) *Site {
 	defer h.mu.Unlock()
 	site := h.sites[host]
 	if site == nil {
-		site = &Site{of: h, host: host, clients: map[limit.Key]int{}}
+		site = &Site{of: h, host: host}
 		h.sites[host] = site
 	}
 	return site

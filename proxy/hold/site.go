@@ -3,15 +3,14 @@ package hold
 import (
 	"sync/atomic"
 	"time"
-
-	"reverse-proxy/proxy/limit"
 )
 
 const (
-	// MaxWaiting is the number of requests that may wait at a paused site: each has a goroutine and the head of its request
-	// (S-12.8).
-	MaxWaiting = 1024
-	// MaxWaitingPerClient is how many of them may be one client's (S-12.6).
+	// MaxWaiting is the number of requests that may wait at a paused site, and MaxWaitingTogether the number at all of them:
+	// each has a goroutine and the head of its request (S-12.8).
+	MaxWaiting         = 1024
+	MaxWaitingTogether = 2 * MaxWaiting
+	// MaxWaitingPerClient is how many of them may be one client's, at all sites together (S-12.6).
 	MaxWaitingPerClient = MaxWaiting / 4
 	// MaxMaintenance is the longest time for which a maintenance with an end may last.
 	MaxMaintenance = 30 * 24 * time.Hour
@@ -25,9 +24,8 @@ type Site struct {
 	host string
 	// orders is nil without orders, the usual case. It is read without a lock, and written under the lock of Holds.
 	orders atomic.Pointer[orders]
-	// waiting is the number of requests that wait, and clients the number of each client's; the lock of Holds guards both.
+	// waiting is the number of requests that wait; the lock of Holds guards it.
 	waiting int
-	clients map[limit.Key]int
 }
 
 // orders are what holds back a site. They never change.

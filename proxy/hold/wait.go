@@ -43,11 +43,12 @@ func (s *Site) enter(client limit.Key) (*ending, Outcome) {
 	switch {
 	case o == nil || o.pause == nil:
 		return nil, GoesOn
-	case s.waiting >= MaxWaiting || s.clients[client] >= MaxWaitingPerClient:
+	case s.waiting >= MaxWaiting || s.of.waiting >= MaxWaitingTogether || s.of.clients[client] >= MaxWaitingPerClient:
 		return nil, Full
 	}
 	s.waiting++
-	s.clients[client]++
+	s.of.waiting++
+	s.of.clients[client]++
 	return o.pause.ending, GoesOn
 }
 
@@ -55,8 +56,9 @@ func (s *Site) leave(client limit.Key) {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
 	s.waiting--
-	if s.clients[client]--; s.clients[client] == 0 {
-		delete(s.clients, client)
+	s.of.waiting--
+	if s.of.clients[client]--; s.of.clients[client] == 0 {
+		delete(s.of.clients, client)
 	}
 }
 
@@ -64,9 +66,5 @@ func (s *Site) leave(client limit.Key) {
 func (h *Holds) Waiting() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	waiting := 0
-	for _, site := range h.sites {
-		waiting += site.waiting
-	}
-	return waiting
+	return h.waiting
 }
