@@ -23,6 +23,9 @@ const (
 	// earlyGap is the minimum time between two renewals of a name that the CA wants earlier than the rule of the
 	// lifetime. It prevents a loop of orders at a CA whose windows are always in the past.
 	earlyGap = 24 * time.Hour
+	// issueGap is the minimum time between two renewals of a name by the rule of the lifetime, unless its certificate
+	// expires sooner. Let's Encrypt issues five certificates for the same names in a week.
+	issueGap = 36 * time.Hour
 )
 
 // errNoRenewalInfo is the error for a CA without renewal information.
@@ -33,6 +36,13 @@ var errNoRenewalInfo = errors.New("the CA offers no renewal information")
 func renewalTime(notBefore, notAfter time.Time) time.Time {
 	before := min(notAfter.Sub(notBefore)/3, maxRenewBefore)
 	return notAfter.Add(-before + time.Duration(rand.Float64()*float64(before)/10))
+}
+
+// afterIssue returns the earliest time at which to renew, by its lifetime, a certificate that was just issued. The
+// certificate may already be due: by a clock that is far ahead of the CA's, or because the CA has dated it back. Each
+// renewal would then be followed by the next one immediately, here or on another machine.
+func afterIssue(now, notAfter time.Time) time.Time {
+	return now.Add(min(issueGap, notAfter.Sub(now)/2))
 }
 
 // suggestion is what a CA says about the renewal of one certificate (RFC 9773).

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net/http"
 	"runtime"
 	"strings"
@@ -347,6 +348,61 @@ func TestADiskThatHangsDoesNotStopHandshakesOrStatus(t *testing.T) {
 		case <-ended:
 		case <-time.After(10 * time.Second):
 			t.Fatalf("%s: the end of its context did not end it", name)
+		}
+	}
+}
+
+// TestACertificateThatIsBornDueIsNotRenewedInALoop covers certificates that are due for renewal as soon as they are
+// issued: by a clock that is far ahead of the CA's, or of a CA that dates them back.
+func TestACertificateThatIsBornDueIsNotRenewedInALoop(t *testing.T) {
+	for name, test := range map[string]struct{ lifetime, ahead time.Duration }{
+		"90 days, by a clock that is 70 days ahead": {90 * day, 70 * day},
+		"six days, by a clock that is 5 days ahead": {6 * day, 5 * day},
+		"a day, by a clock that is 20 hours ahead":  {day, 20 * time.Hour},
+	} {
+		for _, ari := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, ARI %v", name, ari), func(t *testing.T) {
+				cfg := acmeTestConfig(t, acmeTestDirectory, "", acmeTestName)
+				synctest.Test(t, func(t *testing.T) {
+					s := newTestACMESource(t, cfg, true, &waittest.Buffer{})
+					var orders acmeTimes
+					s.manager.obtain = func(context.Context, *domain) outcome {
+						orders.add(time.Now())
+						if len(orders.all()) > 100 {
+							return outcome{err: errors.New("a loop of orders")}
+						}
+						issued := time.Now().Add(-test.ahead)
+						certificate := makeACMETestCert(t, acmeTestName, issued, issued.Add(test.lifetime))
+						certificate.Leaf.AuthorityKeyId = []byte{1}
+						return outcome{certificate: certificate, origin: ordered}
+					}
+					s.manager.suggest = func(_ context.Context, certificate *tls.Certificate) (info acme.RenewalInfo, holds time.Duration, err error) {
+						if !ari {
+							return info, usualCheck, errNoRenewalInfo
+						}
+						info.SuggestedWindow.Start = certificate.Leaf.NotBefore.Add(test.lifetime * 6 / 10)
+						info.SuggestedWindow.End = certificate.Leaf.NotBefore.Add(test.lifetime * 7 / 10)
+						return info, usualCheck, nil
+					}
+					if err := s.Provision(t.Context(), nil); err != nil {
+						t.Fatal(err)
+					}
+					ctx, cancel := context.WithCancel(t.Context())
+					var run sync.WaitGroup
+					run.Go(func() { s.Run(ctx) })
+					acmeTestDays(0.1)
+					if got := len(orders.all()); got > 3 {
+						t.Errorf("got %d orders within hours, want no loop", got)
+					}
+					acmeTestDays(7)
+					left := test.lifetime - test.ahead
+					if got, most := len(orders.all()), int(7*day/min(earlyGap, test.lifetime/6, left/2))+2; got > most {
+						t.Errorf("got %d orders in a week, want at most %d", got, most)
+					}
+					cancel()
+					run.Wait()
+				})
+			})
 		}
 	}
 }

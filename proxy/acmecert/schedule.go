@@ -99,6 +99,9 @@ func (m *Manager) succeed(ctx context.Context, d *domain, o outcome) {
 	}
 	m.install(d, o.certificate)
 	m.mu.Lock()
+	if earliest := afterIssue(now, o.certificate.Leaf.NotAfter); d.renewAt.Before(earliest) {
+		d.renewAt = earliest
+	}
 	d.lastAttempt, d.lastError = now, ""
 	if o.saveErr != nil {
 		d.unsaved, d.saveAt = o.certificate, now.Add(saveEvery)

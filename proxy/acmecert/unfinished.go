@@ -163,15 +163,10 @@ func (a *attempt) finish(ctx context.Context, u unfinished) (*tls.Certificate, e
 		return nil, unusableError{errors.New("it names no certificate")}
 	}
 	certificate, err := a.download(ctx, order, key)
-	switch {
-	case err != nil:
-		return nil, err
-	case !newer(certificate, a.domain.certificate()):
-		return nil, unusableError{errors.New("its certificate is not newer than the one in use")}
-	case !time.Now().Before(renewalTime(certificate.Leaf.NotBefore, certificate.Leaf.NotAfter)):
-		return nil, unusableError{errors.New("its certificate is already due for renewal")}
+	if err == nil && !newer(certificate, a.domain.certificate()) {
+		err = unusableError{errors.New("its certificate is not newer than the one in use")}
 	}
-	return certificate, nil
+	return certificate, err
 }
 
 // isOutage reports whether a request about an unfinished order failed because the CA did not answer, or is out of order
