@@ -90,7 +90,7 @@ func (m *Manager) succeed(ctx context.Context, d *domain, o outcome) {
 	early := d.certificate() != nil && d.suggested.Certificate != "" && now.Before(d.renewAt)
 	suggested := d.suggested
 	m.mu.Unlock()
-	if early && o.origin == ordered {
+	if early && o.origin != foundServed { // also if another process or machine has renewed it
 		suggested.Early = now.UTC().Round(0)
 		m.suggestions.put(suggested)
 	}

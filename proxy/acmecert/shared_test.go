@@ -178,6 +178,33 @@ func TestARenewalReachesAllMachines(t *testing.T) {
 	}
 }
 
+// TestAnEarlyRenewalCountsOnAllMachines prevents several machines from renewing a certificate in turn, at a CA whose
+// windows are always in the past.
+func TestAnEarlyRenewalCountsOnAllMachines(t *testing.T) {
+	server := redistest.ForTest(t, redistest.Options{})
+	_, cfg := datedCA(t, acmeTestName)
+	a, b := startMachine(t, server, cfg), startMachine(t, server, cfg)
+	past := time.Now().Add(-time.Minute)
+	for _, m := range []*testMachine{a, b} {
+		if err := m.Provision(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		m.manager.mu.Lock()
+		m.first().suggested = suggestion{Directory: cfg.ACMEDirectory, Domain: acmeTestName, Certificate: "a.b", Start: past, End: past, Moment: past}
+		m.manager.mu.Unlock()
+	}
+	before := a.serves(acmeTestName)
+	if o := a.manager.try(t.Context(), a.first()); o.err != nil || o.origin != ordered {
+		t.Fatalf("got %+v, want an early renewal", o)
+	}
+	sameCertificate(t, acmeTestName, before, a, b)
+	for what, m := range map[string]*testMachine{"that has renewed": a, "that has not": b} {
+		waittest.For(t, "the early renewal to count on the machine "+what, func() bool {
+			return m.manager.suggestions.get(cfg.ACMEDirectory, acmeTestName).Early.After(past)
+		})
+	}
+}
+
 func TestAnyMachineAnswersTheChallengeOfAnother(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	cfg := acmeTestConfig(t, acmeTestDirectory, "", acmeTestName)
