@@ -187,6 +187,17 @@ Feature: Certificates from an ACME server
       Then the answer is 200 "app"
       And the ACME server was asked for 2 orders
 
+    @S-5.7 @S-13.2
+    Scenario: A new name is proved by HTTP-01 before it is served
+      Given an ACME server that reaches only the redirect port
+      And the site "www.example.test" is served from the upstream "app"
+      And listener 1 gets certificates for its sites from the ACME server
+      And the proxy is running
+      And the site "new.example.test" is served from the upstream "app"
+      And the configuration is reloaded
+      When a client makes a TLS handshake for "new.example.test"
+      Then the certificate comes from the ACME server
+
     @S-3.7 @S-5.7
     Scenario: A reload is refused if one name gets no certificate, and the others are kept
       Given an ACME server

@@ -197,6 +197,35 @@ Feature: Several machines that share a store
         | finalizations |
         | certificates  |
 
+    @S-20.5 @S-5.11
+    Scenario: The store goes away while a machine holds a lease, and has the certificate once it is back
+      Given an ACME server that hangs at certificates
+      And listener 1 gets certificates for its sites from the ACME server
+      And a balancer distributes connections over the machines "A, B"
+      And the machine "A" is started
+      And the ACME server was asked for certificates
+      And the store is killed
+      And the ACME server works again
+      And the machine "A" serves
+      When the store comes back
+      Then the machine "A" logs "STORE_BACK"
+      When the machine "B" is started
+      Then the machine "B" serves
+      And the machines "A, B" serve the same certificate for "www.example.test" within 10 seconds
+      And the ACME server was asked for 1 order
+
+    @S-20.5 @S-5.8
+    Scenario: A machine that waits for another one to order can be stopped
+      Given an ACME server that hangs at orders
+      And listener 1 gets certificates for its sites from the ACME server
+      And a balancer distributes connections over the machines "A, B"
+      And the machine "A" is started
+      And the ACME server was asked for orders
+      And the machine "B" is started
+      And the machine "B" logs "ACME_WAITING domain=www.example.test machine="
+      When the machine "B" is sent SIGTERM
+      Then the machine "B" exits with 0 within 5 seconds
+
   Rule: The cache directory is enough while the store is away
 
     @S-20.5

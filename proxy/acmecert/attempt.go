@@ -88,11 +88,8 @@ func (m *Manager) runAttempt(ctx context.Context, d *domain) (o outcome) {
 	defer d.attempt.Store(nil)
 
 	certificate, err := a.obtain(ctx, m)
-	hint := clockHint(seen.skew)
 	if err == nil {
-		if hint != "" {
-			m.log.Repeating(eventlog.LevelWarn, "acme_clock", "ACME_ERROR", eventlog.Str("domain", d.name), m.directory(), eventlog.Str("error", hint))
-		}
+		m.reportClock(seen, eventlog.Str("domain", d.name))
 		o = outcome{certificate: certificate, origin: ordered, saveErr: m.save(ctx, d, certificate)}
 		if o.saveErr == nil {
 			m.forgetUnfinished(ctx, d)
@@ -114,7 +111,7 @@ func (m *Manager) runAttempt(ctx context.Context, d *domain) (o outcome) {
 	if o.local || errors.Is(err, context.Canceled) || errors.Is(err, errStartTimeout) {
 		o.err = err
 	}
-	if hint != "" {
+	if hint := clockHint(seen.skew); hint != "" {
 		o.err = fmt.Errorf("%w; %s", o.err, hint)
 	}
 	return o

@@ -405,3 +405,32 @@ func TestAWrongClockIsSaid(t *testing.T) {
 		}
 	}
 }
+
+// TestAWrongClockIsSaidBetweenTheOrders covers a clock that goes wrong while no certificate is due. By a clock that is
+// behind, none becomes due before it expires.
+func TestAWrongClockIsSaidBetweenTheOrders(t *testing.T) {
+	for _, ari := range []bool{false, true} {
+		for _, skew := range []time.Duration{-32 * day, 32 * day} {
+			t.Run(fmt.Sprintf("%v, renewal information %v", skew, ari), func(t *testing.T) {
+				ca, cfg := issuingCA(t, nil, acmeTestName)
+				ca.OfferRenewalInfo(ari)
+				if _, err := provisioned(t, cfg); err != nil {
+					t.Fatal(err)
+				}
+				for _, path := range []string{acmetest.FakeCADirectory, acmetest.FakeCARenewalInfo} {
+					ca.Answer(path, func(w http.ResponseWriter, r *http.Request) {
+						w.Header().Set("Date", time.Now().Add(skew).UTC().Format(http.TimeFormat))
+						ca.Serve(w, r)
+					})
+				}
+				var log waittest.Buffer
+				s := newTestACMESource(t, cfg, true, &log)
+				if err := s.Provision(t.Context(), nil); err != nil {
+					t.Fatal(err)
+				}
+				s.manager.checkDue(t.Context())
+				waitForACMELog(t, &log, "WARN ACME_ERROR", "this machine's clock is")
+			})
+		}
+	}
+}

@@ -253,7 +253,17 @@ func (m *Manager) refreshRefusals(ctx context.Context) {
 func (m *Manager) renewalInfo(ctx context.Context, certificate *tls.Certificate) (acme.RenewalInfo, time.Duration, error) {
 	ctx, seen := withReport(ctx)
 	defer seen.end(nil)
-	return m.ca.renewalInfo(ctx, certificate.Leaf)
+	info, holds, err := m.ca.renewalInfo(ctx, certificate.Leaf)
+	m.reportClock(seen)
+	return info, holds, err
+}
+
+// reportClock logs that this machine's clock differs from the CA's. By a clock that is behind, a certificate expires
+// before it is due for renewal.
+func (m *Manager) reportClock(seen *report, about ...eventlog.Attr) {
+	if hint := clockHint(seen.skew); hint != "" {
+		m.log.Repeating(eventlog.LevelWarn, "acme_clock", "ACME_ERROR", append(about, m.directory(), eventlog.Str("error", hint))...)
+	}
 }
 
 // domainOf returns the domain of a name, and creates it if the name is new.
