@@ -96,7 +96,7 @@ func TestOurConfigurationIsValid(t *testing.T) {
 	}
 }
 
-// TestTheOthersSpeakHTTP2ToTheOriginToo looks at the configurations of those who can.
+// TestTheOthersSpeakHTTP2ToTheOriginToo looks at the configurations of the peers that can.
 func TestTheOthersSpeakHTTP2ToTheOriginToo(t *testing.T) {
 	for config, want := range map[string]string{"haproxy.cfg.tmpl": " proto h2", "Caddyfile.tmpl": "h2c://"} {
 		for _, upstreamH2 := range []bool{false, true} {

@@ -1,6 +1,6 @@
 // Package proxy is the core of the reverse proxy: the command line, start, reload and shutdown, the client and upstream
-// connections over HTTP/1.1 and HTTP/2, the stages of a request and the metrics. docs/architecture.md describes how they work
-// together.
+// connections over HTTP/1.1 and HTTP/2, the stages of a request and the metrics. startup.go is the start, reload.go the
+// reload, and pipeline.go the way of a request. docs/architecture.md describes how they work together.
 //
 // It leaves to leaf packages what can be understood without the daemon: config (file to validated value), check (reports on
 // a file), cert and acmecert (certificates), eventlog (log lines), limit (rate limit), deadline (timeouts), share (upstream

@@ -73,7 +73,7 @@ func (r *h2Room) leave(n int) {
 	r.admit()
 }
 
-// admit ends the wait of those for whom there is room. The caller holds mu.
+// admit ends the waits for which there is now room. The caller holds mu.
 func (r *h2Room) admit() {
 	for len(r.clients) > 0 {
 		client := r.clients[0]

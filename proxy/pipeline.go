@@ -84,8 +84,9 @@ func (p *pipeline) handle(x *exchange) {
 	}
 }
 
-// findClient finds the client whom a trusted proxy speaks for (S-15.1). From here on the request counts for that client
-// (S-12.6), and the proxy's connection keeps no upstream connection: the next request on it may be another client's.
+// findClient finds the client for which a trusted proxy sends the request (S-15.1). From here on the request counts for
+// that client (S-12.6), and the proxy's connection keeps no upstream connection: the next request on it may be another
+// client's.
 func (p *pipeline) findClient(x *exchange, clients *config.Clients) {
 	r := x.request
 	if !clients.Trusted.Contains(r.Client) {

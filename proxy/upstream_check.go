@@ -47,7 +47,7 @@ type upstreamChecks struct {
 
 // runningCheck is the goroutine that checks one upstream.
 type runningCheck struct {
-	// check is replaced by a reload that keeps the state.
+	// check is the check that the goroutine makes. A reload that keeps the state replaces it.
 	check atomic.Pointer[upstreamCheck]
 	stop  context.CancelFunc
 }

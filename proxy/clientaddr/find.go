@@ -15,7 +15,6 @@ type Trusted interface{ Contains(netip.Addr) bool }
 // End is why the search for the client ended.
 type End uint8
 
-// The ends of a search.
 const (
 	// PeerNotTrusted means that the peer is the client: it is not a trusted proxy, and nothing that it says counts.
 	PeerNotTrusted End = iota

@@ -13,7 +13,6 @@ import (
 // Placeholder is a part of a value that differs from request to request.
 type Placeholder uint8
 
-// The placeholders.
 const (
 	// ClientIP is the client's address: `{client_ip}`.
 	ClientIP Placeholder = iota + 1

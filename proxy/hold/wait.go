@@ -5,7 +5,6 @@ import "reverse-proxy/proxy/limit"
 // Outcome is how a request at a paused site goes on.
 type Outcome uint8
 
-// The outcomes.
 const (
 	// GoesOn means that the pause is over, or that there is none.
 	GoesOn Outcome = iota

@@ -39,14 +39,6 @@ func AppendFields(dst []byte, fields Fields) []byte {
 	return dst
 }
 
-// AppendIntField appends a field line whose value is a number, such as Content-Length.
-func AppendIntField(dst []byte, name string, value int64) []byte {
-	dst = append(dst, name...)
-	dst = append(dst, ':', ' ')
-	dst = AppendInt(dst, value)
-	return append(dst, '\r', '\n')
-}
-
 // AppendInt appends a number in decimal digits.
 func AppendInt(dst []byte, n int64) []byte { return strconv.AppendInt(dst, n, 10) }
 

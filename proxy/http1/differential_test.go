@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -166,7 +167,7 @@ func checkSentOn(t *testing.T, r *Request, want message, trailers Fields) {
 	case r.Chunked:
 		out = AppendField(out, "Transfer-Encoding", "chunked")
 	case r.HasContentLength:
-		out = AppendIntField(out, "Content-Length", r.ContentLength)
+		out = AppendField(out, "Content-Length", strconv.FormatInt(r.ContentLength, 10))
 	}
 	out = AppendFields(out, r.Fields)
 	out = AppendChunkEnd(out)

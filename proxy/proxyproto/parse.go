@@ -35,7 +35,7 @@ type Header struct {
 // ErrIncomplete means that bytes of the header are missing.
 var ErrIncomplete = errors.New("the header of the PROXY protocol is not complete")
 
-// What is wrong with a header.
+// These errors say what is wrong with a header.
 var (
 	errNone     = errors.New("the connection does not begin with a header of the PROXY protocol")
 	errLongV1   = errors.New("a header of version 1 has more than 107 bytes")

@@ -26,8 +26,8 @@ type Wait struct {
 	owner  Owner
 	conn   *net.TCPConn
 	socket int
-	// at is the state. The reading goroutine changes it, with two exceptions: Ask leads it from waiting to asked, and whoever
-	// holds mu from dormant to running.
+	// at is the state. The reading goroutine changes it, with two exceptions: Ask changes it from waiting to asked,
+	// and the holder of mu from dormant to running.
 	at atomic.Int32
 	// interrupted reports whether something has ended the wait by the deadline of the socket, which must then stay as it is.
 	interrupted atomic.Bool

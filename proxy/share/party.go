@@ -54,7 +54,6 @@ func Leave(c *Client, u *Upstream) {
 // Limit is the limit that a client or an upstream has reached.
 type Limit uint8
 
-// The limits.
 const (
 	// None means no share. As the reason for a refusal it means a full queue.
 	None Limit = iota

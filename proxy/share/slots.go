@@ -164,7 +164,6 @@ func (s *Slots) Freed(u *Upstream) {
 // Verdict says what to do with a connection that is no longer in use.
 type Verdict uint8
 
-// The verdicts.
 const (
 	// Keep means that no waiting request can use the connection or its slot. The caller keeps it.
 	Keep Verdict = iota

@@ -13,7 +13,6 @@ const (
 // State says what an exchange that uses a connection is waiting for.
 type State uint8
 
-// The states.
 const (
 	// Streaming means that bytes are moving.
 	Streaming State = iota
