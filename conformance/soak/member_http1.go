@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// bigField is a field line; so many of them are more than any proxy accepts.
-var bigField = "X-Big: " + strings.Repeat("x", 4<<10) + "\r\n"
+// bigHead is a head that is longer than any proxy accepts. It is made once, because the clients whose requests are timed run in
+// the same process.
+var bigHead = "HTTP/1.1 200 OK\r\n" + strings.Repeat("X-Big: "+strings.Repeat("x", 4<<10)+"\r\n", 64) + "\r\n"
 
 // serveHTTP1 takes one request, and reports whether the connection continues. What is below TLS is raw.
 func (m *member) serveHTTP1(raw, conn net.Conn, in *bufio.Reader) bool {
@@ -47,7 +48,7 @@ func (m *member) serveHTTP1(raw, conn net.Conn, in *bufio.Reader) bool {
 		_, err = io.WriteString(conn, garbage)
 		return err == nil
 	case BigHead:
-		_, err = io.WriteString(conn, "HTTP/1.1 200 OK\r\n"+strings.Repeat(bigField, 256)+"\r\n")
+		_, err = io.WriteString(conn, bigHead)
 		return err == nil
 	case AnswersUnasked:
 		answer += "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nanswer"
