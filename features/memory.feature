@@ -78,6 +78,8 @@ Feature: Memory
         | 1024  | stuck    | 27          | 250      | 127 times a field of 400, a body of one byte, and more |
         | 1024  | stuck    | 26          | 250      | a body of one byte, and 127 times a trailer of 400     |
         | 1024  | large    | 4           | 250      | a few bytes                                            |
+        | 1024  | large    | 900         | 1        | a few bytes                                            |
+        | 1024  | large    | 900         | 10       | a few bytes                                            |
         | 1250  | endless  | 5           | 250      | a WebSocket                                            |
 
     # The requests of all connections arrive before the proxy has answered the first.

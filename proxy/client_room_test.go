@@ -17,6 +17,8 @@ type countingHolder struct{ asked int }
 
 func (h *countingHolder) setAside() { h.asked++ }
 
+func (h *countingHolder) accepts(int64) {}
+
 // unreadWork returns the state of a request whose client has left its socket full.
 func unreadWork(t *testing.T) (w *http1Work, theirs net.Conn) {
 	t.Helper()

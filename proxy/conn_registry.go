@@ -32,6 +32,8 @@ type connRegistry struct {
 	grownWindows atomic.Int64
 	// parked are the answers over HTTP/2 that wait only for their clients.
 	parked parkedAnswers
+	// batches counts the large batches of output of HTTP/2 connections.
+	batches h2Batches
 	// gatherings are the connections that collect TLS records to send them together.
 	gatherings gatherings
 

@@ -189,6 +189,7 @@ func (h *h2Conn) finish(err error) {
 	h.tasks.Wait()
 	h.mu.Lock()
 	h.windows.release(&h.server.registry.grownWindows)
+	h.forgetLarge(h.large)
 	broken, truncated := h.dead, h.cause != nil || h.failed
 	h.mu.Unlock()
 	h.releaseInput()

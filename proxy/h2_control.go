@@ -87,6 +87,7 @@ func (h *h2Conn) windowUpdate(head http2.Header, p []byte) *http2.Error {
 		if h.sendWindow += int64(increment); h.sendWindow > http2.MaxWindow {
 			return &http2.Error{Code: http2.FlowControlError, Reason: "the window of the connection overflows"}
 		}
+		h.wakeAwaiting()
 		return nil
 	}
 	s := h.lookUp(head.Stream)
@@ -97,9 +98,15 @@ func (h *h2Conn) windowUpdate(head http2.Header, p []byte) *http2.Error {
 	return nil
 }
 
-// resume schedules data that a closed window had held up. The caller holds mu.
+// resume schedules data that a closed window had held up, or has it read. The caller holds mu.
 func (s *h2Stream) resume() {
-	if s.outWindow > 0 && s.offered && s.pending() > 0 {
+	switch {
+	case s.outWindow <= 0:
+	case s.pending() == 0:
+		if s.conn.awaiting > 0 {
+			s.sent.Broadcast()
+		}
+	case s.offered:
 		s.conn.schedule.add(s)
 	}
 }

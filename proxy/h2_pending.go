@@ -45,7 +45,8 @@ func (s *h2Stream) offer() {
 	if s.outWindow <= 0 {
 		return
 	}
-	if h.schedule.empty() && s.direct == nil && n <= s.outWindow && n <= h.sendWindow && len(*h.buffer()) < h2BatchBytes {
+	if h.schedule.empty() && s.direct == nil && n <= s.outWindow && n <= h.sendWindow && !h.client.socket.blocked.Load() &&
+		len(*h.buffer()) < h.batchBytes() {
 		for s.pending() > 0 {
 			*h.buffer() = s.appendData(*h.buffer())
 			s.settle()

@@ -101,19 +101,6 @@ func (s *h2Stream) Flush() error {
 	return nil
 }
 
-// AwaitRoom implements clientWriter. A few bytes need not be waited for unless the client is known to take nothing.
-func (s *h2Stream) AwaitRoom(holder bufferHolder) error {
-	h := s.conn
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	few := s.pending() <= h2SmallBytes/2 && min(s.outWindow, h.sendWindow) > 0 && !h.client.socket.blocked.Load()
-	if s.pending() == 0 || few {
-		return nil
-	}
-	holder.setAside()
-	return s.awaitTaken()
-}
-
 // End implements clientWriter. It returns only when the writer has taken all data, so the stream is in flight until
 // then.
 func (s *h2Stream) End(trailers Fields) error {
@@ -144,40 +131,6 @@ func (s *h2Stream) End(trailers Fields) error {
 		return nil
 	}
 	return s.awaitTaken()
-}
-
-// awaitTaken waits until all pending data is taken. The caller holds mu.
-func (s *h2Stream) awaitTaken() error {
-	h := s.conn
-	s.offer()
-	h.wakeWriter()
-	if s.pending() == 0 {
-		return nil
-	}
-	s.exchange.call.blocks()
-	defer s.exchange.call.unblocks()
-	if s.park() {
-		defer s.unpark()
-	}
-	for s.pending() > 0 {
-		if err := s.blocked(); err != nil {
-			s.direct = nil
-			return err
-		}
-		s.sent.Wait()
-	}
-	return nil
-}
-
-// blocked returns why a call must not wait any longer, or nil. The caller holds mu.
-func (s *h2Stream) blocked() error {
-	switch {
-	case s.gone || s.conn.dead:
-		return errStreamGone
-	case s.stopWriting:
-		return errInterrupted
-	}
-	return nil
 }
 
 // queueHeaded queues the head if it is not queued yet. The caller holds mu.

@@ -7,14 +7,6 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// h2BatchBytes is how much is written at a time: four TLS records. More would delay data that becomes urgent.
-const h2BatchBytes = 64 << 10
-
-// h2DataBytes is the longest DATA payload that is sent: with its header it fills a TLS record.
-const h2DataBytes = 16<<10 - http2.HeaderBytes
-
-var h2Batches = sync.Pool{New: func() any { b := make([]byte, 0, h2BatchBytes+h2DataBytes); return &b }}
-
 // h2Output is the output of a connection. Frames that are ready are appended to out, in the order in which they are
 // sent. Body data waits with its stream until its turn comes. One goroutine writes while there is a stream or output.
 // It takes everything that is queued at once, so many responses share few TLS records.
@@ -37,6 +29,12 @@ type h2Output struct {
 	// room is signalled when out was taken; waiting is the number of waiters.
 	room    *sync.Cond
 	waiting int
+	// awaiting is the number of streams that wait until the client accepts data, without having any.
+	awaiting int
+	// full reports whether the socket was found to have no room while there was nothing to write. The writer waits for room then.
+	full bool
+	// large is how many large batches the connection has.
+	large int32
 	// writing reports whether the writing goroutine runs, parked whether it waits for wake.
 	writing, parked bool
 	wake            chan struct{}
@@ -55,15 +53,6 @@ func (o *h2Output) init(h *h2Conn) {
 	o.wake = make(chan struct{}, 1)
 }
 
-// buffer returns the buffer to append to. The caller holds mu.
-func (o *h2Output) buffer() *[]byte {
-	if o.out == nil {
-		o.out = h2Batches.Get().(*[]byte)
-		*o.out = (*o.out)[:0]
-	}
-	return o.out
-}
-
 // control stores out, to which one control frame was appended. The caller holds mu.
 func (h *h2Conn) control(out []byte) {
 	h.controls += len(out) - len(*h.out)
@@ -74,9 +63,9 @@ func (h *h2Conn) control(out []byte) {
 // holds mu.
 func (h *h2Conn) flooded() bool { return h.controls > h2ControlBytes }
 
-// hasOutput reports whether there is something to write. The caller holds mu.
+// hasOutput reports whether there is something for the writer to do. The caller holds mu.
 func (o *h2Output) hasOutput() bool {
-	return !o.dead && (o.out != nil && len(*o.out) > 0 || o.sendWindow > 0 && !o.schedule.empty())
+	return !o.dead && (o.full || o.out != nil && len(*o.out) > 0 || o.sendWindow > 0 && !o.schedule.empty())
 }
 
 // wakeWriter starts or wakes the writer if there is something for it to do. The caller holds mu.
@@ -116,14 +105,16 @@ func (h *h2Conn) write() {
 			runtime.Gosched()
 			h.mu.Lock()
 		}
-		if h.client.secure.isFull() {
-			batch = giveBatch(batch)
+		if h.full || h.client.secure.isFull() {
+			batch = h.giveBatch(batch)
 			h.mu.Unlock()
 			err := h.client.socket.awaitRoom()
 			h.mu.Lock()
+			h.full = false
 			if err != nil {
 				h.writeFailed()
 			}
+			h.wakeAwaiting()
 			continue // an error, or more output may have come meanwhile
 		}
 		batch = h.collect(batch)
@@ -160,34 +151,18 @@ func (h *h2Conn) endWriting(batch *[]byte) {
 	}
 }
 
-// giveBuffers returns both buffers to the pool, because there is nothing to write. The caller holds mu.
-func (h *h2Conn) giveBuffers(batch *[]byte) (none *[]byte) {
-	giveBatch(batch)
-	giveBatch(h.out)
-	h.out = nil
-	return nil
-}
-
-// giveBatch returns a buffer, if there is one, to the pool.
-func giveBatch(batch *[]byte) (none *[]byte) {
-	if batch != nil && cap(*batch) <= 2*h2BatchBytes {
-		h2Batches.Put(batch)
-	}
-	return nil
-}
-
 // collect makes the next batch: the frames that are ready, then data of the streams whose turn it is. It reuses the
 // memory of the last batch for the next output. The caller holds mu.
 func (h *h2Conn) collect(last *[]byte) *[]byte {
-	batch := h.buffer()
-	if last != nil && cap(*last) > 2*h2BatchBytes {
-		last = nil
+	batch, most := h.buffer(), h.batchBytes()
+	if last != nil && (most < h2BatchBytes || cap(*last) < h2LargeBatch || cap(*last) > 2*h2BatchBytes) {
+		last = h.giveBatch(last)
 	}
 	if h.out = last; last != nil {
 		*last = (*last)[:0]
 	}
 	h.controls = 0
-	for len(*batch) < h2BatchBytes && h.sendWindow > 0 && !h.schedule.empty() {
+	for len(*batch) < most && h.sendWindow > 0 && !h.schedule.empty() {
 		s := h.schedule.pick()
 		*batch = s.appendData(*batch)
 		s.settle()

@@ -11,9 +11,17 @@ const maxLongBodies = 24
 // to be sent. Reading and sending then overlap, which makes a long transfer faster, but each holds two buffers.
 const maxTunnelsAhead = 24
 
-// longBodies counts the responses that are read with a long buffer, and the tunnels that are read ahead. A nil one has no
-// bound.
-type longBodies struct{ taken, ahead atomic.Int32 }
+// maxBlockedAhead is the number of responses over HTTP/2 that may be read ahead while their clients take nothing. When they
+// open their windows, there is something to send. Beyond it, no more is read than a client accepts.
+const maxBlockedAhead = 64
+
+// leastRead is how much of a response may be read for a client that accepts less. A short response is then read whole, and
+// its connection is free (S-12.7).
+const leastRead = 4 << 10
+
+// longBodies counts the responses that are read with a long buffer, the tunnels that are read ahead, and the responses that
+// wait for clients over HTTP/2. A nil one has no bound.
+type longBodies struct{ taken, ahead, blocked atomic.Int32 }
 
 // take takes a long buffer, or returns nil if none is left; with need it always takes one.
 func (l *longBodies) take(need bool) *[]byte {
@@ -47,3 +55,19 @@ func (l *longBodies) giveAhead() {
 		l.ahead.Add(-1)
 	}
 }
+
+// block counts a response that waits for its client, and unblock one that no longer does.
+func (l *longBodies) block() {
+	if l != nil {
+		l.blocked.Add(1)
+	}
+}
+
+func (l *longBodies) unblock() {
+	if l != nil {
+		l.blocked.Add(-1)
+	}
+}
+
+// crowded reports whether so many responses wait for their clients that no more of any is read than its client accepts.
+func (l *longBodies) crowded() bool { return l != nil && l.blocked.Load() >= maxBlockedAhead }

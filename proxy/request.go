@@ -128,6 +128,9 @@ type bodyAwaiter interface {
 type bufferHolder interface {
 	// setAside returns the buffer, which is empty, to its pool.
 	setAside()
+	// accepts says how many bytes the client accepts at present. While many responses wait for their clients, the next read
+	// takes hardly more.
+	accepts(n int64)
 }
 
 // clientWriter is the client's side of one exchange, as the stages see it: they write the answer to it. Its methods are

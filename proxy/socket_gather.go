@@ -39,6 +39,9 @@ func (g *gatherings) take() *[]byte {
 	return b
 }
 
+// full reports whether no buffer is left.
+func (g *gatherings) full() bool { return g != nil && g.taken.Load() >= maxGatherings }
+
 // give gives a buffer back.
 func (g *gatherings) give(b *[]byte) {
 	if g != nil {

@@ -17,6 +17,8 @@ type upstreamResponse struct {
 	// buffer holds what was read; buffer[start:end] was not consumed yet. It is nil during the wait for the head.
 	buffer     []byte
 	start, end int
+	// limit bounds how much the next read takes, so that less is held for a client that accepts little; 0 is no bound.
+	limit int
 	// pooled is the pool's buffer behind buffer, or nil if a large head has needed a larger one.
 	pooled *[]byte
 	// head is the response's head. Its strings point into buffer.
@@ -49,7 +51,7 @@ func (r *upstreamResponse) release() {
 	if r.pooled == nil && r.buffer != nil || cap(r.head.Fields) > maxKeptFields {
 		return
 	}
-	r.conn, r.start, r.end = nil, 0, 0
+	r.conn, r.start, r.end, r.limit = nil, 0, 0, 0
 	upstreamResponses.Put(r) // with its buffer, which the next response needs
 }
 
@@ -58,6 +60,14 @@ func (r *upstreamResponse) lend() []byte {
 	if r.buffer == nil {
 		r.pooled = upstreamBuffers.Get().(*[]byte)
 		r.buffer = *r.pooled
+	}
+	return r.room()
+}
+
+// room returns the part of the buffer that the next read may fill.
+func (r *upstreamResponse) room() []byte {
+	if r.limit > 0 {
+		return r.buffer[r.end:min(len(r.buffer), r.end+r.limit)]
 	}
 	return r.buffer[r.end:]
 }
@@ -92,11 +102,21 @@ func (r *upstreamResponse) setAside() {
 	r.buffer = nil
 }
 
+// accepts implements bufferHolder.
+func (r *upstreamResponse) accepts(n int64) {
+	if r.conn.longs.crowded() {
+		r.limit = int(max(leastRead, min(n, upstreamBufferBytes)))
+	}
+}
+
 // awaitHead reads the first bytes of a head. It holds no buffer until they arrive, because an upstream may take its
 // time to answer (S-12.8). TLS waits by itself, so over TLS awaitHead reads one byte; the rest of its record is then
 // available.
 func (r *upstreamResponse) awaitHead() error {
 	r.start, r.end = 0, 0 // interim responses have been passed on
+	if r.conn.longs.crowded() {
+		r.limit = leastRead
+	}
 	if r.conn.plain {
 		return r.filled(r.conn.readLent(r))
 	}
@@ -114,12 +134,13 @@ func (r *upstreamResponse) fill() error {
 	if r.end == len(r.buffer) {
 		return io.ErrShortBuffer
 	}
-	return r.filled(r.conn.Read(r.buffer[r.end:]))
+	return r.filled(r.conn.Read(r.room()))
 }
 
 // filled records the result of a read.
 func (r *upstreamResponse) filled(n int, err error) error {
 	r.end += n
+	r.limit = 0
 	if n > 0 {
 		r.conn.received = true
 		return nil

@@ -1,0 +1,99 @@
+package proxy
+
+import (
+	"testing"
+)
+
+// batchesConn returns a connection that has only what batches need.
+func batchesConn(t *testing.T, registry *connRegistry) *h2Conn {
+	t.Helper()
+	ours, _ := socketPair(t)
+	c := &clientConn{socket: ours}
+	c.secure.all = &registry.gatherings
+	return &h2Conn{client: c, server: &siteServer{registry: registry}}
+}
+
+func TestOnlySomeConnectionsHaveALargeBatch(t *testing.T) {
+	registry := &connRegistry{}
+	conns := make([]*h2Conn, maxLargeBatches+2)
+	for i := range conns {
+		conns[i] = batchesConn(t, registry)
+		want := h2LargeBatch
+		if i >= maxLargeBatches {
+			want = h2SmallBatch
+		}
+		if got := cap(*conns[i].buffer()); got != want {
+			t.Fatalf("connection %d: got a batch of %d bytes, want %d", i, got, want)
+		}
+	}
+	last := conns[len(conns)-1]
+	if got := last.batchBytes(); got != h2SmallBatchBytes {
+		t.Errorf("got %d bytes at a time while large batches are short, want %d", got, h2SmallBatchBytes)
+	}
+	if got := conns[0].batchBytes(); got != h2BatchBytes {
+		t.Errorf("got %d bytes at a time on a connection with a large batch, want %d", got, h2BatchBytes)
+	}
+	conns[0].giveBuffers(nil)
+	last.giveBuffers(nil)
+	if got := cap(*last.buffer()); got != h2LargeBatch {
+		t.Errorf("got a batch of %d bytes after one was given back, want %d", got, h2LargeBatch)
+	}
+	for _, h := range conns {
+		h.giveBuffers(nil)
+	}
+	if got := registry.batches.large.Load(); got != 0 {
+		t.Errorf("got %d large batches after all were given back, want none", got)
+	}
+}
+
+func TestTheCountOfLargeBatchesSurvivesBatchesThatGrow(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		do   func(h *h2Conn)
+	}{
+		{"a large one grows", func(h *h2Conn) { h.grow(4 * h2LargeBatch) }},
+		{"a small one becomes large", func(h *h2Conn) {
+			h.server.registry.batches.large.Add(maxLargeBatches)
+			h.grow(h2LargeBatch + 1)
+			h.server.registry.batches.large.Add(-maxLargeBatches)
+		}},
+		{"the connection ends with one", func(h *h2Conn) {
+			h.buffer()
+			h.forgetLarge(h.large)
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			registry := &connRegistry{}
+			h := batchesConn(t, registry)
+			test.do(h)
+			h.giveBuffers(nil)
+			if got := registry.batches.large.Load(); got != 0 || h.large != 0 {
+				t.Errorf("got %d large batches, %d of them of the connection, want none", got, h.large)
+			}
+		})
+	}
+}
+
+// grow appends n bytes to the output.
+func (h *h2Conn) grow(n int) {
+	out := h.buffer()
+	*out = append(*out, make([]byte, n)...)
+}
+
+func TestBatchesAreSmallWhileSlowClientsHoldAllGatherings(t *testing.T) {
+	registry := &connRegistry{}
+	registry.gatherings.taken.Store(maxGatherings)
+	h := batchesConn(t, registry)
+	if got := cap(*h.buffer()); got != h2SmallBatch {
+		t.Errorf("got a batch of %d bytes, want %d", got, h2SmallBatch)
+	}
+}
+
+func TestTheOutputForAClientThatTakesNothingIsAsLargeAsItsBytes(t *testing.T) {
+	h := batchesConn(t, &connRegistry{})
+	h.client.socket.blocked.Store(true)
+	h.grow(100)
+	if got := cap(*h.out); got > 200 {
+		t.Errorf("got %d bytes of memory for 100 bytes of output, want at most twice as much", got)
+	}
+}
