@@ -211,8 +211,10 @@ Feature: Attacks over HTTP/2
       Given the setting "header_timeout_secs" is 1
       And the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
-      When it sends "a byte of a header block" every 100 ms
-      Then it is ended with "none|NO_ERROR|PROTOCOL_ERROR|ENHANCE_YOUR_CALM" within 8000 ms
+      # Few enough frames that the bound on CONTINUATION does not end it before its time.
+      When it sends "a byte of a header block" every 300 ms
+      Then it is ended with "none|NO_ERROR|PROTOCOL_ERROR" within 8000 ms
+      And the log has no line "HTTP2_ABUSE"
       And the upstream "app" received nothing
 
     @S-6.9 @S-12.5
