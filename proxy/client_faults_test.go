@@ -116,7 +116,7 @@ func TestAClientThatDoesNotReadItsErrorsIsCutOff(t *testing.T) {
 		// acknowledgements in that data are lost as well. Then no further request arrives, and the connection is idle.
 		o.bodyIdle, o.header, o.idle, o.level = 300*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond, eventlog.LevelError
 	})
-	conn := p.dial(t)
+	conn := p.dialAgain(t)
 	_ = conn.NetConn().(*net.TCPConn).SetReadBuffer(4 << 10)
 	many := strings.Repeat("GET / HTTP/1.1\r\nHost: unknown.test\r\n\r\n", 1000)
 	ended := make(chan struct{})

@@ -105,7 +105,7 @@ func (w *http1Work) begin() {
 			r.TrailerNames = w.trailerNames
 		}
 	}
-	w.closeAfter = !head.KeepAlive || head.Minor == 0 || opensTunnel(head)
+	w.closeAfter = !head.KeepAlive || opensTunnel(head)
 	w.chunked, w.bodyless = false, false
 	w.resetExchange()
 }

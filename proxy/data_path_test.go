@@ -142,6 +142,20 @@ func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPa
 // dial opens a TLS connection that speaks HTTP/1.1.
 func (p *dataPath) dial(t testing.TB) *tls.Conn { return p.dialFor(t, "http/1.1") }
 
+// dialAgain is dial for a path whose header timeout is so short that it ends handshakes on a busy machine: a client whose
+// handshake was ended tries again.
+func (p *dataPath) dialAgain(t testing.TB) (conn *tls.Conn) {
+	t.Helper()
+	waitFor(t, "a handshake in time", func() bool {
+		var err error
+		conn, err = tls.Dial("tcp", p.addr, &tls.Config{InsecureSkipVerify: true, ServerName: "a.test", NextProtos: []string{"http/1.1"}})
+		return err == nil
+	})
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	return conn
+}
+
 // dialFor opens a TLS connection that speaks the protocol.
 func (p *dataPath) dialFor(t testing.TB, protocol string) *tls.Conn {
 	t.Helper()

@@ -253,13 +253,17 @@ func TestAnUpstreamThatConnectsSlowlyHasADeadlineStill(t *testing.T) {
 	p := startPath(t, byName(upstream), func(o *pathOptions) {
 		o.roots, o.header, o.connect, o.request = roots, 200*time.Millisecond, patience, 200*time.Millisecond
 	})
-	conn := p.dial(t)
-	_, _ = io.WriteString(conn, getA)
-	answer, _ := bufio.NewReader(conn).ReadString('\n')
+	answer := ""
+	waitFor(t, "a client whose head came in time to be answered", func() bool {
+		conn := p.dialAgain(t)
+		_, _ = io.WriteString(conn, getA)
+		answer, _ = bufio.NewReader(conn).ReadString('\n')
+		_ = conn.Close()
+		return answer != ""
+	})
 	if !strings.Contains(answer, "504") {
 		t.Errorf("got %q, want 504", answer)
 	}
-	_ = conn.Close()
 	waitFor(t, "the connection's end", func() bool { return p.registry.count() == 0 })
 }
 

@@ -92,6 +92,19 @@ func TestLogTimeIsRFC3339InUTCWithMilliseconds(t *testing.T) {
 	}
 }
 
+func TestALineHasItsTimeInUTC(t *testing.T) {
+	kathmandu := time.FixedZone("", 5*3600+45*60)
+	now := time.Date(2026, 1, 2, 3, 4, 5, 678e6, kathmandu)
+	for json, want := range map[bool]string{
+		false: "2026-01-01T21:19:05.678Z INFO EVENT",
+		true:  `{"time":"2026-01-01T21:19:05.678Z","level":"INFO","event":"EVENT"`,
+	} {
+		if line := startLine(nil, json, now, LevelInfo, "EVENT"); string(line.buf) != want {
+			t.Errorf("JSON %v: got %s, want %s", json, line.buf, want)
+		}
+	}
+}
+
 func TestAClockOutOfRangeKeepsTheLayout(t *testing.T) {
 	for year, want := range map[int]string{-5: "0000", 12345: "9999"} {
 		got := string(appendLogTime(nil, time.Date(year, 1, 2, 3, 4, 5, 6e6, time.UTC)))

@@ -44,13 +44,15 @@ type frame struct {
 	text   string
 }
 
-// connect makes a connection to a scripted server, which has sent its SETTINGS.
+// connect makes a connection to a scripted server, whose SETTINGS have been read: a frame that is read later would be a
+// sign of life in the middle of a test.
 func connect(t *testing.T, settings ...xhttp2.Setting) (*Conn, *server) {
 	t.Helper()
 	c, s := connectSilently(t)
 	if err := s.WriteSettings(settings...); err != nil {
 		t.Fatal(err)
 	}
+	waitFor(t, "SETTINGS", func() bool { return c.isGreeted() || c.Err() != nil })
 	return c, s
 }
 
