@@ -6,10 +6,12 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,12 +28,32 @@ import (
 // millisecond on an idle machine may take many seconds while others keep all cores busy.
 const patience = waittest.Patience
 
-// loopback gives every test its own loopback address, so that fixed ports never collide.
-var loopback atomic.Uint32
+// loopback gives every test its own loopback address, so that fixed ports never collide, neither with those of another
+// process that runs these tests nor with a scenario's.
+var loopback struct {
+	mu sync.Mutex
+	// prefix is a /24 of 127.0.0.0/8 that this process owns, and last the last address of it that was given away.
+	prefix string
+	last   int
+	// locks are UDP sockets on the first address of each block, as in steps/addresses.go. They are open until the process
+	// ends.
+	locks []net.PacketConn
+}
 
 func freeAddress() string {
-	n := loopback.Add(1)
-	return fmt.Sprintf("127.%d.%d.%d", 128+os.Getpid()%100, 1+n/250, 1+n%250)
+	loopback.mu.Lock()
+	defer loopback.mu.Unlock()
+	for tries := 0; loopback.prefix == "" || loopback.last == 254; tries++ {
+		prefix := fmt.Sprintf("127.%d.%d.", 1+rand.IntN(254), rand.IntN(256))
+		lock, err := net.ListenPacket("udp4", prefix+"1:19999")
+		if err == nil {
+			loopback.prefix, loopback.last, loopback.locks = prefix, 1, append(loopback.locks, lock)
+		} else if tries == 1000 {
+			panic(err)
+		}
+	}
+	loopback.last++
+	return loopback.prefix + strconv.Itoa(loopback.last)
 }
 
 // testDaemon is a daemon in this process, in front of an upstream that the test scripts with raw bytes.
