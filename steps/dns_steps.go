@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ func (w *World) dnsSteps() []step {
 		{`the key of the updates is changed`, w.useOtherKey, "With the same name."},
 		{`the ACME server's name {string} is an alias of {string}`, w.leadByCNAME, "By a CNAME record."},
 		{`the DNS responder answers {string} for the {word} record of {string} over {word}`, w.responderAnswers, "The code, as in `NOERROR` or `REFUSED`, and the values of the records, or the code only."},
-		{`the DNS responder is flooded for {int} seconds by {int} senders with queries for {string}`, w.floodResponder, "As fast as they can, each from its own address, in the background."},
+		{`the DNS responder is flooded for {int} seconds by {int} senders with queries for {string}`, w.floodResponder, "As fast as they can, each from its own address, in the background: at least for that time, and until `the flood continues`."},
 		{`the DNS responder has answered no sender more than {int} times a second, with at most {int} bytes`, w.floodBounded, "Waits for the end of the flood."},
 		{`the flood continues`, w.floodRunning, ""},
 	}
@@ -140,9 +141,14 @@ func (w *World) responderAnswers(want, recordType, name, network string) error {
 // dnsFlood is a flood of the responder.
 type dnsFlood struct {
 	senders sync.WaitGroup
-	seconds int
+	least   time.Duration
+	// stop is called once the flood may end; stopped is then done.
+	stopped context.Context
+	stop    context.CancelFunc
 
 	mu sync.Mutex
+	// took is the time for which the slowest sender has sent.
+	took time.Duration
 	// most is the largest number of answers to one sender, and longest the length of the longest.
 	most, longest int
 	running       int
@@ -153,7 +159,8 @@ func (w *World) floodResponder(seconds, senders int, name string) error {
 	if err != nil {
 		return err
 	}
-	flood := &dnsFlood{seconds: seconds, running: senders}
+	flood := &dnsFlood{least: time.Duration(seconds) * time.Second, running: senders}
+	flood.stopped, flood.stop = context.WithCancel(w.ctx)
 	w.dnsFlood = flood
 	for i := range senders {
 		conn, err := (&net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(w.addresses.address(120 + i))}}).Dial("udp", w.responderAddress())
@@ -162,29 +169,31 @@ func (w *World) floodResponder(seconds, senders int, name string) error {
 		}
 		flood.senders.Go(func() { flood.run(conn, query) })
 	}
-	w.cleanup(func() error { flood.senders.Wait(); return nil })
+	w.cleanup(func() error { flood.stop(); flood.senders.Wait(); return nil })
 	return nil
 }
 
-// run sends until the time is over, and counts the answers.
+// run sends until the time is over and the flood may end, and counts the answers.
 func (f *dnsFlood) run(conn net.Conn, query []byte) {
-	end := time.Now().Add(time.Duration(f.seconds) * time.Second)
+	began := time.Now()
 	var counted sync.WaitGroup
-	counted.Go(func() { f.count(conn, end.Add(time.Second)) })
-	for time.Now().Before(end) {
+	counted.Go(func() { f.count(conn) })
+	for time.Since(began) < f.least || f.stopped.Err() == nil {
 		_, _ = conn.Write(query)
 	}
+	took := time.Since(began)
+	_ = conn.SetReadDeadline(time.Now().Add(time.Second))
 	counted.Wait()
 	conn.Close()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.running--
+	f.took = max(f.took, took)
 }
 
-// count counts the answers until a time.
-func (f *dnsFlood) count(conn net.Conn, end time.Time) {
+// count counts the answers until a read fails.
+func (f *dnsFlood) count(conn net.Conn) {
 	packet := make([]byte, 64<<10)
-	_ = conn.SetReadDeadline(end)
 	answers, longest := 0, 0
 	for {
 		n, err := conn.Read(packet)
@@ -204,14 +213,15 @@ func (w *World) floodRunning() error {
 	if w.dnsFlood.running == 0 {
 		return errors.New("the flood is over")
 	}
+	w.dnsFlood.stop()
 	return nil
 }
 
 func (w *World) floodBounded(perSecond, longest int) error {
 	f := w.dnsFlood
 	f.senders.Wait()
-	if allowed := perSecond * (f.seconds + 1); f.most == 0 || f.most > allowed {
-		return fmt.Errorf("got %d answers to one sender in %d seconds, want some and at most %d", f.most, f.seconds, allowed)
+	if allowed := perSecond * (int(f.took/time.Second) + 1); f.most == 0 || f.most > allowed {
+		return fmt.Errorf("got %d answers to one sender in %v, want some and at most %d", f.most, f.took, allowed)
 	}
 	if f.longest > longest {
 		return fmt.Errorf("got an answer of %d bytes, want at most %d", f.longest, longest)
