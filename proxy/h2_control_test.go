@@ -22,7 +22,7 @@ func TestAnswersToControlFramesThatAreNotReadAreBounded(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			registry := newConnRegistry(1, 1, deadline.NewSweeper())
-			h := &h2Conn{server: &siteServer{registry: registry}}
+			h := batchesConn(t, registry)
 			h.budgets[h2Controls].left = allowed.burst
 			got, most := "", 0
 			for range 3600 {
