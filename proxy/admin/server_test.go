@@ -155,7 +155,12 @@ func TestAdminReloadErrorListsEverything(t *testing.T) {
 }
 
 func TestAdminAnswersAClientThatSendsNoLine(t *testing.T) {
-	a := startServer(t, plainHandlers(), func(s *Socket) { s.readTimeout = 50 * time.Millisecond })
+	a := startServer(t, plainHandlers(), func(s *Socket) {
+		if s.readTimeout != 5*time.Second {
+			t.Errorf("a client has %v to send its command, want 5 s", s.readTimeout)
+		}
+		s.readTimeout = 50 * time.Millisecond
+	})
 	const want = `{"status":"error","message":"invalid input"}` + "\n"
 
 	if got := a.ask(t, "stat"); got != want {
