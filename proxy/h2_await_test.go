@@ -226,3 +226,78 @@ func isAwaiting(d *testDaemon) bool {
 	}
 	return false
 }
+
+// TestAStreamGoesOnWhenAWriteHasEnded has a stream wait because a write is under way, and ends the write.
+func TestAStreamGoesOnWhenAWriteHasEnded(t *testing.T) {
+	d := crowdedDaemon(t, longUpstream(t, "a length"))
+	c := newH2Client(t, d)
+	c.request(1, "GET", "/", true)
+	s := c.stream(1)
+	c.until("the window of the connection to close", func() bool { return s.body.Len() == 1<<16-1 })
+	waitFor(t, "the stream to wait", func() bool { return isAwaiting(d) })
+	h := theH2Conn(t, d)
+	h.mu.Lock()
+	h.sending = true
+	h.mu.Unlock()
+	c.sent(c.framer.WriteWindowUpdate(0, 1<<30))
+	c.sent(c.framer.WriteWindowUpdate(1, 1<<30))
+	waitFor(t, "the window to open", func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return h.sendWindow > 1<<20
+	})
+	c.sync() // the answer to the PING is a write, which ends
+	if c.answer(1); s.body.String() != awaitText {
+		t.Errorf("got %d bytes and the reset %q, want the %d that were sent", s.body.Len(), s.reset, len(awaitText))
+	}
+}
+
+func TestWhatAClientAccepts(t *testing.T) {
+	for _, test := range []struct {
+		name                                                  string
+		stream, conn                                          int64
+		crowded, sending, full, blocked, withoutAnyConnection bool
+		want                                                  int64
+	}{
+		{name: "the window of the stream", stream: 5, conn: 7, want: 5},
+		{name: "the window of the connection", stream: 7, conn: 5, want: 5},
+		{name: "nothing, by a window that SETTINGS have made negative", stream: -3, conn: 5, want: 0},
+		{name: "nothing while the socket has no room", stream: 5, conn: 5, full: true, want: 0},
+		{name: "nothing while the writer waits for room", stream: 5, conn: 5, blocked: true, want: 0},
+		{name: "nothing during a write while many responses wait", stream: 5, conn: 5, sending: true, crowded: true, want: 0},
+		{name: "the window during a write while few responses wait", stream: 5, conn: 5, sending: true, want: 5},
+		{name: "the window during a write if the upstream's connection is free", stream: 5, conn: 5, sending: true, crowded: true, withoutAnyConnection: true, want: 5},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := batchesConn(t, &connRegistry{})
+			h.sendWindow, h.sending, h.full = test.conn, test.sending, test.full
+			h.client.socket.blocked.Store(test.blocked)
+			s := &h2Stream{conn: h}
+			s.outWindow = test.stream
+			if !test.withoutAnyConnection {
+				s.exchange.call.conn = &upstreamConn{longs: &longBodies{}}
+				if test.crowded {
+					s.exchange.call.conn.longs.blocked.Store(maxBlockedAhead)
+				}
+			}
+			if got := s.accepted(); got != test.want {
+				t.Errorf("got %d bytes, want %d", got, test.want)
+			}
+		})
+	}
+}
+
+// theH2Conn returns the only connection over HTTP/2.
+func theH2Conn(t *testing.T, d *testDaemon) *h2Conn {
+	t.Helper()
+	registry := d.shared.conns
+	registry.mu.Lock()
+	defer registry.mu.Unlock()
+	for c := range registry.conns {
+		if h := c.(*clientConn).http2.Load(); h != nil {
+			return h
+		}
+	}
+	t.Fatal("there is no connection over HTTP/2")
+	return nil
+}

@@ -31,65 +31,29 @@ var (
 // h2Batches counts the large batches of all connections.
 type h2Batches struct{ large atomic.Int32 }
 
-// buffer returns the buffer to append to. While the client takes nothing, it is only as large as what is appended. The
-// caller holds mu.
-func (h *h2Conn) buffer() *[]byte {
-	if h.out == nil {
-		h.out = h.takeBatch()
-		*h.out = (*h.out)[:0]
-	}
-	return h.out
-}
+// short reports whether no large batch is left.
+func (b *h2Batches) short() bool { return b.large.Load() >= maxLargeBatches }
 
-// takeBatch returns an empty batch. The caller holds mu.
-func (h *h2Conn) takeBatch() *[]byte {
-	switch {
-	case h.client.socket.blocked.Load():
-		return new([]byte)
-	case h.batchBytes() < h2BatchBytes:
-		return h2SmallBatches.Get().(*[]byte)
-	}
-	h.large++
-	h.server.registry.batches.large.Add(1)
+// take returns a large batch, and counts it.
+func (b *h2Batches) take() *[]byte {
+	b.large.Add(1)
 	return h2LargeBatches.Get().(*[]byte)
 }
 
-// batchBytes returns how much is written at a time. The caller holds mu.
-func (h *h2Conn) batchBytes() int {
-	if h.client.secure.all.full() || h.large == 0 && h.server.registry.batches.large.Load() >= maxLargeBatches {
-		return h2SmallBatchBytes
-	}
-	return h2BatchBytes
-}
+// forget counts n large batches no longer.
+func (b *h2Batches) forget(n int32) { b.large.Add(-n) }
 
-// giveBatch returns a batch, if there is one, to its pool. One that has become much larger is left to the garbage collector.
-// The caller holds mu.
-func (h *h2Conn) giveBatch(batch *[]byte) (none *[]byte) {
-	switch {
-	case batch == nil:
-	case cap(*batch) == h2SmallBatch:
+// putBatch returns a batch of a usual size to its pool. One that has become much larger is left to the garbage collector. It
+// reports whether the batch is large.
+func putBatch(batch *[]byte) (large bool) {
+	switch size := cap(*batch); {
+	case size == h2SmallBatch:
 		h2SmallBatches.Put(batch)
-	case cap(*batch) >= h2LargeBatch:
-		h.forgetLarge(1)
-		if cap(*batch) <= 2*h2BatchBytes {
+	case size >= h2LargeBatch:
+		if size <= 2*h2BatchBytes {
 			h2LargeBatches.Put(batch)
 		}
+		return true
 	}
-	return nil
-}
-
-// forgetLarge counts up to n of the connection's large batches no longer. A small one may have grown large. The caller holds
-// mu.
-func (h *h2Conn) forgetLarge(n int32) {
-	n = min(n, h.large)
-	h.large -= n
-	h.server.registry.batches.large.Add(-n)
-}
-
-// giveBuffers returns both buffers to their pools, because there is nothing to write. The caller holds mu.
-func (h *h2Conn) giveBuffers(batch *[]byte) (none *[]byte) {
-	h.giveBatch(batch)
-	h.giveBatch(h.out)
-	h.out = nil
-	return nil
+	return false
 }

@@ -33,6 +33,8 @@ type h2Output struct {
 	awaiting int
 	// full reports whether the socket was found to have no room while there was nothing to write. The writer waits for room then.
 	full bool
+	// sending reports whether a write is under way.
+	sending bool
 	// large is how many large batches the connection has.
 	large int32
 	// writing reports whether the writing goroutine runs, parked whether it waits for wake.
@@ -51,6 +53,60 @@ func (o *h2Output) init(h *h2Conn) {
 	o.sendWindow = http2.InitialWindow
 	o.room = sync.NewCond(&h.mu)
 	o.wake = make(chan struct{}, 1)
+}
+
+// buffer returns the buffer to append to. While the client takes nothing, it is only as large as what is appended. The
+// caller holds mu.
+func (h *h2Conn) buffer() *[]byte {
+	if h.out == nil {
+		h.out = h.takeBatch()
+		*h.out = (*h.out)[:0]
+	}
+	return h.out
+}
+
+// takeBatch returns an empty batch. The caller holds mu.
+func (h *h2Conn) takeBatch() *[]byte {
+	switch {
+	case h.client.socket.blocked.Load():
+		return new([]byte)
+	case h.batchBytes() < h2BatchBytes:
+		return h2SmallBatches.Get().(*[]byte)
+	}
+	h.large++
+	return h.server.registry.batches.take()
+}
+
+// batchBytes returns how much is written at a time. The caller holds mu.
+func (h *h2Conn) batchBytes() int {
+	if h.client.secure.all.full() || h.large == 0 && h.server.registry.batches.short() {
+		return h2SmallBatchBytes
+	}
+	return h2BatchBytes
+}
+
+// giveBatch gives a batch back, if there is one. The caller holds mu.
+func (h *h2Conn) giveBatch(batch *[]byte) (none *[]byte) {
+	if batch != nil && putBatch(batch) {
+		h.forgetLarge(1)
+	}
+	return nil
+}
+
+// forgetLarge counts up to n of the connection's large batches no longer. A small one may have grown large. The caller holds
+// mu.
+func (h *h2Conn) forgetLarge(n int32) {
+	n = min(n, h.large)
+	h.large -= n
+	h.server.registry.batches.forget(n)
+}
+
+// giveBuffers gives both buffers back, because there is nothing to write. The caller holds mu.
+func (h *h2Conn) giveBuffers(batch *[]byte) (none *[]byte) {
+	h.giveBatch(batch)
+	h.giveBatch(h.out)
+	h.out = nil
+	return nil
 }
 
 // control stores out, to which one control frame was appended. The caller holds mu.
@@ -120,12 +176,15 @@ func (h *h2Conn) write() {
 		batch = h.collect(batch)
 		resets := h.resets // they belong to streams that end in this batch
 		h.resets = nil
+		h.sending = true
 		h.mu.Unlock()
 		_, err := h.conn.Write(*batch)
 		if err == nil && len(resets) > 0 {
 			_, err = h.conn.Write(resets)
 		}
 		h.mu.Lock()
+		h.sending = false
+		h.wakeAwaiting()
 		if err != nil {
 			h.writeFailed()
 		}
