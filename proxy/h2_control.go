@@ -98,16 +98,14 @@ func (h *h2Conn) windowUpdate(head http2.Header, p []byte) *http2.Error {
 	return nil
 }
 
-// resume schedules data that a closed window had held up, or has it read. The caller holds mu.
+// resume schedules data that a closed window had held up, or wakes a stream that waits for the window. The caller holds mu.
 func (s *h2Stream) resume() {
 	switch {
 	case s.outWindow <= 0:
-	case s.pending() == 0:
-		if s.conn.awaiting > 0 {
-			s.sent.Broadcast()
-		}
-	case s.offered:
+	case s.offered && s.pending() > 0: // before the data is offered, it belongs to the exchange
 		s.conn.schedule.add(s)
+	case s.conn.awaiting > 0:
+		s.sent.Broadcast()
 	}
 }
 
