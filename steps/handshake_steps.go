@@ -122,16 +122,26 @@ func (w *World) handshakeWith(rows map[string]string) error {
 }
 
 // shake performs a handshake on the connection. In TLS 1.3 a server refuses the client's part only after the handshake,
-// and servers of this suite send nothing unasked, so a short read finds an alert. It waits for a new session.
+// and servers of this suite send nothing unasked, so a short read finds an alert. If the server has asked for a certificate,
+// the read takes longer: an alert is likely then, and a busy machine may need its time for it. shake waits for a new session.
 func shake(ctx context.Context, conn net.Conn, config *tls.Config, sessions *sessionCache) *handshake {
 	had := sessions.count()
+	forAlert := 20 * time.Millisecond
+	show := config.GetClientCertificate
+	config.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		forAlert = 2 * time.Second
+		if show == nil {
+			return new(tls.Certificate), nil
+		}
+		return show(info)
+	}
 	secure := tls.Client(conn, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		return &handshake{err: err}
 	}
 	state := secure.ConnectionState()
 	for end := time.Now().Add(patience); ; {
-		_ = conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+		_ = conn.SetReadDeadline(time.Now().Add(forAlert))
 		if _, err := secure.Read(make([]byte, 1)); err != nil {
 			if alert := new(net.OpError); errors.As(err, &alert) && alert.Op == "remote error" {
 				return &handshake{err: err}

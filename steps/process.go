@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -129,11 +130,18 @@ func (p *process) end() error {
 	return errors.Join(problems...)
 }
 
-// describe writes the clipped output of the process, for a failed scenario.
+// requestLine is a line about a request, in both formats of the log.
+var requestLine = regexp.MustCompile(`(?m)^.*(INFO REQUEST |"event":"REQUEST").*\n`)
+
+// describe writes the clipped output of the process, for a failed scenario. Of a long one, it leaves out the requests first:
+// under a load they would push everything else out.
 func (p *process) describe(out io.Writer) {
 	fmt.Fprintf(out, "%s (%s): %v\n", p.name, strings.Join(p.cmd.Args[1:], " "), p.cmd.ProcessState)
 	for _, stream := range []struct{ name, text string }{{"stdout", p.stdout.text()}, {"stderr", p.stderr.text()}} {
 		const most = 8 << 10
+		if len(stream.text) > most {
+			stream.text = requestLine.ReplaceAllString(stream.text, "")
+		}
 		if len(stream.text) > most {
 			stream.text = "…" + stream.text[len(stream.text)-most:]
 		}
