@@ -89,8 +89,7 @@ type http1Work struct {
 	// in holds bytes that were read; in[start:end] is not consumed yet. Strings of the current head point before start.
 	in         []byte
 	start, end int
-	// out holds bytes to be sent. It is nil while there are none, because a response may take long to arrive, and a client may
-	// take long to read it (S-12.8). outBuffer is the pool's buffer behind it.
+	// out holds bytes to be sent. It is nil while there are none: the response, or the client, may be slow (S-12.8). outBuffer is the pool's buffer behind it.
 	out       []byte
 	outBuffer *[]byte
 

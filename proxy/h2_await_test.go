@@ -44,28 +44,6 @@ func longUpstream(t *testing.T, framing string) string {
 	})
 }
 
-// waitingStreams returns how many streams wait for their clients, and how much memory they hold for them.
-func waitingStreams(d *testDaemon) (waiting, held int) {
-	registry := d.shared.conns
-	registry.mu.Lock()
-	defer registry.mu.Unlock()
-	for c := range registry.conns {
-		h := c.(*clientConn).http2.Load()
-		if h == nil {
-			continue
-		}
-		h.mu.Lock()
-		for _, open := range h.streams {
-			if s := open.stream; s.exchange.call.blockedSince.Load() != 0 {
-				waiting++
-				held += cap(s.buffer) + len(s.direct)
-			}
-		}
-		h.mu.Unlock()
-	}
-	return waiting, held
-}
-
 func TestAResponseIsNotReadAheadWhileManyWait(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -87,7 +65,7 @@ func TestAResponseIsNotReadAheadWhileManyWait(t *testing.T) {
 				var held int
 				waitFor(t, "the streams to wait for their client", func() bool {
 					var waiting int
-					waiting, held = waitingStreams(d)
+					waiting, _, held = waitingStreams(d)
 					return waiting == test.streams
 				})
 				if most := 2 * leastRead; held > test.streams*most { // memory is at most twice as large as what is in it
@@ -177,7 +155,7 @@ func TestAStreamThatWaitsForAWindowEnds(t *testing.T) {
 			c.request(1, "GET", "/", true)
 			s := c.stream(1)
 			c.until("the window of the connection to close", func() bool { return s.body.Len() == 1<<16-1 })
-			waitFor(t, "the stream to wait", func() bool { n, _ := waitingStreams(d); return n == 1 })
+			waitFor(t, "the stream to wait", func() bool { n, _, _ := waitingStreams(d); return n == 1 })
 			test.end(c)
 			waitFor(t, "its end", func() bool { return d.shared.upstreams.longs.blocked.Load() == maxBlockedAhead })
 		})
@@ -209,24 +187,6 @@ func TestAClientWhoseSocketIsFullIsNotReadForWhileManyWait(t *testing.T) {
 	}
 }
 
-// isAwaiting reports whether a stream waits without having anything to send.
-func isAwaiting(d *testDaemon) bool {
-	registry := d.shared.conns
-	registry.mu.Lock()
-	defer registry.mu.Unlock()
-	for c := range registry.conns {
-		if h := c.(*clientConn).http2.Load(); h != nil {
-			h.mu.Lock()
-			n := h.awaiting
-			h.mu.Unlock()
-			if n > 0 {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // TestAStreamGoesOnWhenAWriteHasEnded has a stream wait because a write is under way, and ends the write.
 func TestAStreamGoesOnWhenAWriteHasEnded(t *testing.T) {
 	d := crowdedDaemon(t, longUpstream(t, "a length"))
@@ -234,7 +194,7 @@ func TestAStreamGoesOnWhenAWriteHasEnded(t *testing.T) {
 	c.request(1, "GET", "/", true)
 	s := c.stream(1)
 	c.until("the window of the connection to close", func() bool { return s.body.Len() == 1<<16-1 })
-	waitFor(t, "the stream to wait", func() bool { return isAwaiting(d) })
+	waitFor(t, "the stream to wait", func() bool { n, _, _ := waitingStreams(d); return n == 1 })
 	h := theH2Conn(t, d)
 	h.mu.Lock()
 	h.sending = true
@@ -288,16 +248,11 @@ func TestWhatAClientAccepts(t *testing.T) {
 }
 
 // theH2Conn returns the only connection over HTTP/2.
-func theH2Conn(t *testing.T, d *testDaemon) *h2Conn {
+func theH2Conn(t *testing.T, d *testDaemon) (only *h2Conn) {
 	t.Helper()
-	registry := d.shared.conns
-	registry.mu.Lock()
-	defer registry.mu.Unlock()
-	for c := range registry.conns {
-		if h := c.(*clientConn).http2.Load(); h != nil {
-			return h
-		}
+	eachH2Conn(d, func(h *h2Conn) { only = h })
+	if only == nil {
+		t.Fatal("there is no connection over HTTP/2")
 	}
-	t.Fatal("there is no connection over HTTP/2")
-	return nil
+	return only
 }

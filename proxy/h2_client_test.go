@@ -214,3 +214,32 @@ func (c *h2Client) ended() {
 	for c.read() {
 	}
 }
+
+// eachH2Conn calls visit for each connection over HTTP/2, with its mu held.
+func eachH2Conn(d *testDaemon, visit func(h *h2Conn)) {
+	registry := d.shared.conns
+	registry.mu.Lock()
+	defer registry.mu.Unlock()
+	for c := range registry.conns {
+		if h := c.(*clientConn).http2.Load(); h != nil {
+			h.mu.Lock()
+			visit(h)
+			h.mu.Unlock()
+		}
+	}
+}
+
+// waitingStreams returns how many streams wait for their clients, how many bytes they have for them, and how much memory
+// these bytes take.
+func waitingStreams(d *testDaemon) (waiting, pending, held int) {
+	eachH2Conn(d, func(h *h2Conn) {
+		for _, open := range h.streams {
+			if s := open.stream; s.exchange.call.blockedSince.Load() != 0 {
+				waiting++
+				pending += s.pending()
+				held += cap(s.buffer) + len(s.direct)
+			}
+		}
+	})
+	return waiting, pending, held
+}

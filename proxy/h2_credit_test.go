@@ -107,16 +107,7 @@ func TestAGrownWindowIsGivenBackWithItsConnection(t *testing.T) {
 
 // heldBytes returns how many bytes of request bodies the proxy holds.
 func heldBytes(d *testDaemon) (n int64) {
-	registry := d.shared.conns
-	registry.mu.Lock()
-	defer registry.mu.Unlock()
-	for c := range registry.conns {
-		if h := c.(*clientConn).http2.Load(); h != nil {
-			h.mu.Lock()
-			n += h.windows.held
-			h.mu.Unlock()
-		}
-	}
+	eachH2Conn(d, func(h *h2Conn) { n += h.windows.held })
 	return n
 }
 

@@ -271,20 +271,13 @@ func TestUrgentStreamsGoFirstAndEqualsInTurn(t *testing.T) {
 
 // scheduledStreams counts the streams that wait for their turn.
 func scheduledStreams(d *testDaemon) (n int) {
-	registry := d.shared.conns
-	registry.mu.Lock()
-	defer registry.mu.Unlock()
-	for c := range registry.conns {
-		if h := c.(*clientConn).http2.Load(); h != nil {
-			h.mu.Lock()
-			for _, open := range h.streams {
-				if open.stream.scheduled {
-					n++
-				}
+	eachH2Conn(d, func(h *h2Conn) {
+		for _, open := range h.streams {
+			if open.stream.scheduled {
+				n++
 			}
-			h.mu.Unlock()
 		}
-	}
+	})
 	return n
 }
 

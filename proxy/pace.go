@@ -15,8 +15,8 @@ import (
 // A pace belongs to the goroutine that reads a socket, or to the one that writes it.
 type pace struct {
 	steps int
-	// begun is when the first of the steps ended.
-	begun time.Time
+	// lap is when the goroutine last had taken paceSteps steps.
+	lap time.Time
 	// queue is where the goroutine rests. If it is nil, the goroutine rests in the queue of the scheduler.
 	queue *busyQueue
 	// turn receives the end of a wait in the queue. It is nil before the first one.
@@ -28,7 +28,8 @@ type pace struct {
 const paceSteps = 8
 
 // paceTime is the time within which a busy goroutine takes these steps. One that takes longer waits for other things between
-// them, such as the next request of a client, and lets others run meanwhile.
+// them, such as the next request of a client, and lets others run meanwhile. The clock is read once in paceSteps steps, as
+// reading it for each would cost every request some 40 ns.
 const paceTime = time.Second / 2
 
 // step counts a read or write that found what it needed.
@@ -47,17 +48,20 @@ func (p *pace) count(waited bool) {
 		p.steps = 0
 		return
 	}
-	if p.steps++; p.steps == 1 {
-		p.begun = time.Now()
-	}
+	p.steps++
 }
 
 // mustRest reports whether the goroutine must rest before its next step.
 func (p *pace) mustRest() bool {
-	if p.steps >= paceSteps && time.Since(p.begun) > paceTime {
+	if p.steps < paceSteps {
+		return false
+	}
+	now := time.Now()
+	busy := now.Sub(p.lap) <= paceTime
+	if p.lap = now; !busy {
 		p.steps = 0
 	}
-	return p.steps >= paceSteps
+	return busy
 }
 
 // rest lets others run.

@@ -34,28 +34,6 @@ func talkingSocket(t *testing.T, text string) string {
 	})
 }
 
-// waitingTunnels returns how many tunnels wait for their clients, and how much they hold for them.
-func waitingTunnels(d *testDaemon) (blocked, held int) {
-	registry := d.shared.conns
-	registry.mu.Lock()
-	defer registry.mu.Unlock()
-	for c := range registry.conns {
-		h := c.(*clientConn).http2.Load()
-		if h == nil {
-			continue
-		}
-		h.mu.Lock()
-		for _, open := range h.streams {
-			if s := open.stream; s.exchange.call.blockedSince.Load() != 0 {
-				blocked++
-				held += s.pending()
-			}
-		}
-		h.mu.Unlock()
-	}
-	return blocked, held
-}
-
 func TestATunnelHoldsLittleForAClientThatAcceptsNothing(t *testing.T) {
 	const tunnels = 3
 	text := strings.Repeat("0123456789abcdef", 16<<10)
@@ -67,10 +45,10 @@ func TestATunnelHoldsLittleForAClientThatAcceptsNothing(t *testing.T) {
 		c.data(id, "x", false)
 	}
 	waitFor(t, "the tunnels to wait for their client", func() bool {
-		blocked, _ := waitingTunnels(d)
+		blocked, _, _ := waitingStreams(d)
 		return blocked == tunnels
 	})
-	if _, held := waitingTunnels(d); held > tunnels*leastTunnelRead {
+	if _, held, _ := waitingStreams(d); held > tunnels*leastTunnelRead {
 		t.Errorf("%d tunnels hold %d bytes, want at most %d each", tunnels, held, leastTunnelRead)
 	}
 }

@@ -17,7 +17,8 @@ type upstreamResponse struct {
 	// buffer holds what was read; buffer[start:end] was not consumed yet. It is nil during the wait for the head.
 	buffer     []byte
 	start, end int
-	// limit bounds how much the next read takes, so that less is held for a client that accepts little; 0 is no bound.
+	// limit is the most bytes that the next read may take, or 0 for no limit. It keeps small what is held for a client that
+	// accepts little.
 	limit int
 	// pooled is the pool's buffer behind buffer, or nil if a large head has needed a larger one.
 	pooled *[]byte

@@ -79,8 +79,8 @@ func (m *Manager) forgetShared(ctx context.Context, lease *certstore.Lease, d *d
 }
 
 // resume finishes an order of the name that another process or machine, or an earlier attempt, has left. It returns nil
-// and no error if there is none that can be used, and a new order has to be made. It returns an error if the CA does not
-// answer about it. An order that is older than unfinishedPatience is forgotten before it is tried, so that one that
+// and no error if there is no usable one and the caller has to make a new order. It returns an error if the CA does not
+// answer. An order that is older than unfinishedPatience is forgotten before it is tried, so that one that
 // always fails does not keep the name from its certificate for long.
 func (a *attempt) resume(ctx context.Context, m *Manager) (*tls.Certificate, error) {
 	forget := func() {
