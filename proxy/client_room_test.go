@@ -86,8 +86,8 @@ func TestAResponseHoldsNoBufferWhileItsClientTakesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			conn.longs = &longBodies{}
-			conn.longs.taken.Store(maxLongBodies)
+			conn.lookahead = &lookahead{}
+			conn.lookahead.buffers.Store(maxLongBuffers)
 			conn.begin()
 			go func() { _, _ = io.WriteString(theirs, test.head+test.body) }() // the read fails if the write does
 			if err := conn.readHead(); err != nil {

@@ -14,7 +14,7 @@ func (s *h2Stream) AwaitRoom(holder bufferHolder) error {
 	h := s.conn
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if s.longs().crowded() {
+	if s.lookahead().crowded() {
 		return s.awaitAccepted(holder)
 	}
 	few := s.pending() <= h2SmallBytes/2 && s.accepted() > 0
@@ -52,17 +52,17 @@ func (s *h2Stream) awaitAccepted(holder bufferHolder) error {
 // wait, while a write is under way, which may have to wait too. The caller holds mu.
 func (s *h2Stream) accepted() int64 {
 	h := s.conn
-	if h.full || h.client.socket.blocked.Load() || h.sending && s.longs().crowded() {
+	if h.full || h.client.socket.blocked.Load() || h.sending && s.lookahead().crowded() {
 		return 0
 	}
 	return max(0, min(s.outWindow, h.sendWindow))
 }
 
-// longs returns what counts the responses that wait for their clients, or nil if the stream holds no upstream connection: then
-// the bound on parked answers applies.
-func (s *h2Stream) longs() *longBodies {
+// lookahead returns the counts that bound what is read ahead, or nil if the stream holds no upstream connection: then the bound
+// on parked answers applies.
+func (s *h2Stream) lookahead() *lookahead {
 	if conn := s.exchange.call.conn; conn != nil {
-		return conn.longs
+		return conn.lookahead
 	}
 	return nil
 }
@@ -74,8 +74,8 @@ func (s *h2Stream) awaitTaken() error {
 	if s.pending() == 0 {
 		return nil
 	}
-	longs := s.beginWait()
-	defer s.endWait(longs)
+	ahead := s.beginWait()
+	defer s.endWait(ahead)
 	s.shrink()
 	if s.park() {
 		defer s.unpark()
@@ -96,8 +96,8 @@ func (s *h2Stream) awaitWindow() error {
 	if s.accepted() > 0 {
 		return nil
 	}
-	longs := s.beginWait()
-	defer s.endWait(longs)
+	ahead := s.beginWait()
+	defer s.endWait(ahead)
 	s.shrink()
 	h.awaiting++
 	defer func() { h.awaiting-- }()
@@ -111,21 +111,21 @@ func (s *h2Stream) awaitWindow() error {
 }
 
 // beginWait records that the exchange waits for its client, and endWait that it no longer does.
-func (s *h2Stream) beginWait() *longBodies {
-	longs := s.longs()
-	longs.block()
+func (s *h2Stream) beginWait() *lookahead {
+	ahead := s.lookahead()
+	ahead.block()
 	s.exchange.call.blocks()
-	return longs
+	return ahead
 }
 
-func (s *h2Stream) endWait(longs *longBodies) {
+func (s *h2Stream) endWait(ahead *lookahead) {
 	s.exchange.call.unblocks()
-	longs.unblock()
+	ahead.unblock()
 }
 
 // shrink gives up memory that the pending data does not need, if many responses wait. The caller holds mu.
 func (s *h2Stream) shrink() {
-	if s.longs().crowded() && 2*(len(s.buffer)-s.start) <= cap(s.buffer) {
+	if s.lookahead().crowded() && 2*(len(s.buffer)-s.start) <= cap(s.buffer) {
 		s.buffer, s.start = bytes.Clone(s.buffer[s.start:]), 0
 	}
 }

@@ -19,13 +19,13 @@ func crowdedDaemon(t *testing.T, upstream string) *testDaemon {
 	t.Helper()
 	var d *testDaemon
 	t.Cleanup(func() { // after the daemon has ended
-		if got := d.shared.upstreams.longs.blocked.Load(); got != maxBlockedAhead {
+		if got := d.shared.upstreams.lookahead.blocked.Load(); got != maxBlockedAhead {
 			t.Errorf("got %d responses that wait for their clients after the end, want none", got-maxBlockedAhead)
 		}
 	})
 	d = startDaemon(t, upstream, "")
-	d.shared.upstreams.longs.blocked.Add(maxBlockedAhead)
-	d.shared.upstreams.longs.taken.Add(maxLongBodies)
+	d.shared.upstreams.lookahead.blocked.Add(maxBlockedAhead)
+	d.shared.upstreams.lookahead.buffers.Add(maxLongBuffers)
 	return d
 }
 
@@ -157,7 +157,7 @@ func TestAStreamThatWaitsForAWindowEnds(t *testing.T) {
 			c.until("the window of the connection to close", func() bool { return s.body.Len() == 1<<16-1 })
 			waitFor(t, "the stream to wait", func() bool { n, _, _ := waitingStreams(d); return n == 1 })
 			test.end(c)
-			waitFor(t, "its end", func() bool { return d.shared.upstreams.longs.blocked.Load() == maxBlockedAhead })
+			waitFor(t, "its end", func() bool { return d.shared.upstreams.lookahead.blocked.Load() == maxBlockedAhead })
 		})
 	}
 }
@@ -235,9 +235,9 @@ func TestWhatAClientAccepts(t *testing.T) {
 			s := &h2Stream{conn: h}
 			s.outWindow = test.stream
 			if !test.withoutAnyConnection {
-				s.exchange.call.conn = &upstreamConn{longs: &longBodies{}}
+				s.exchange.call.conn = &upstreamConn{lookahead: &lookahead{}}
 				if test.crowded {
-					s.exchange.call.conn.longs.blocked.Store(maxBlockedAhead)
+					s.exchange.call.conn.lookahead.blocked.Store(maxBlockedAhead)
 				}
 			}
 			if got := s.accepted(); got != test.want {

@@ -11,7 +11,7 @@ type tunnelRoom struct {
 	// limit is how much may be read.
 	limit int
 	// ahead is what allows the direction to read ahead; nil if it may not.
-	ahead *longBodies
+	ahead *lookahead
 }
 
 // leastTunnelRead is how much is read for a client over HTTP/2 whose window is smaller: one byte at a time would be slow.
@@ -32,7 +32,7 @@ func (r *tunnelRoom) takeBack() {
 		r.buffer = nil
 	}
 	if r.ahead != nil {
-		r.ahead.giveAhead()
+		r.ahead.giveTunnel()
 		r.ahead = nil
 	}
 }
@@ -96,7 +96,7 @@ func (r *tunnelRoom) readTLS(from io.Reader, below *socket) (int, error) {
 // read to what the client accepts. A client that accepts nothing holds nothing up as long as the upstream sends nothing.
 func (r *tunnelRoom) awaitClient(client *h2Stream, upstream *upstreamConn) error {
 	window, waits := client.tunnelWindow()
-	if waits && (window == 0 || !r.mayReadAhead(upstream.longs)) {
+	if waits && (window == 0 || !r.mayReadAhead(upstream.lookahead)) {
 		r.takeBack()
 		if window == 0 {
 			if err := upstream.socket.awaitBytes(); err != nil {
@@ -113,11 +113,11 @@ func (r *tunnelRoom) awaitClient(client *h2Stream, upstream *upstreamConn) error
 }
 
 // mayReadAhead reports whether the direction may read although earlier bytes wait to be sent.
-func (r *tunnelRoom) mayReadAhead(longs *longBodies) bool {
-	if r.ahead == nil && longs != nil && longs.takeAhead() {
-		r.ahead = longs
+func (r *tunnelRoom) mayReadAhead(ahead *lookahead) bool {
+	if r.ahead == nil && ahead != nil && ahead.takeTunnel() {
+		r.ahead = ahead
 	}
-	return r.ahead != nil || longs == nil
+	return r.ahead != nil || ahead == nil
 }
 
 // hasArrived reports whether a read would not wait.

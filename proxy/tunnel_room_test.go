@@ -79,11 +79,11 @@ func TestATunnelPassesAllBytesThroughAnyWindow(t *testing.T) {
 
 // TestOnlyAFewTunnelsAreReadAhead has many tunnels whose earlier bytes wait to be sent although their windows are open.
 func TestOnlyAFewTunnelsAreReadAhead(t *testing.T) {
-	longs := &longBodies{}
+	count := &lookahead{}
 	rooms := make([]tunnelRoom, maxTunnelsAhead+5)
 	ahead := func() (n int) {
 		for i := range rooms {
-			if rooms[i].mayReadAhead(longs) {
+			if rooms[i].mayReadAhead(count) {
 				n++
 			}
 		}
@@ -95,7 +95,7 @@ func TestOnlyAFewTunnelsAreReadAhead(t *testing.T) {
 	for i := range rooms {
 		rooms[i].takeBack()
 	}
-	if n := longs.ahead.Load(); n != 0 {
+	if n := count.tunnels.Load(); n != 0 {
 		t.Errorf("%d tunnels count as read ahead after all have begun to wait, want none", n)
 	}
 	if n := ahead(); n != maxTunnelsAhead {

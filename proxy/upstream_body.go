@@ -21,9 +21,9 @@ type upstreamBody struct {
 	room int
 	// full reports whether the last read filled the room. There is then more, and a larger buffer pays off.
 	full bool
-	// long is the buffer of a long body. longs is where it was taken from.
+	// long is the buffer of a long body. lookahead is where it was taken from.
 	long       *[]byte
-	longs      *longBodies
+	lookahead  *lookahead
 	start, end int
 	done       bool
 	// failed is the reason why the chunks cannot be decoded further.
@@ -143,8 +143,8 @@ func (b *upstreamBody) consume(n int) {
 func (b *upstreamBody) fill() error {
 	r := b.response
 	if filled := b.room > 0 && b.room == len(r.buffer); b.long == nil && (b.left > longBodyBytes || b.full || filled) {
-		b.longs = r.conn.longs
-		b.long = b.longs.take(filled)
+		b.lookahead = r.conn.lookahead
+		b.long = b.lookahead.takeBuffer(filled)
 	}
 	if b.long == nil {
 		r.start, r.end = b.room, b.room
@@ -182,7 +182,7 @@ func (b *upstreamBody) fillShort() error {
 // release returns the long buffer to its pool.
 func (b *upstreamBody) release() {
 	if b.long != nil {
-		b.longs.give(b.long)
+		b.lookahead.giveBuffer(b.long)
 		b.long = nil
 	}
 }

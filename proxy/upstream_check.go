@@ -144,7 +144,7 @@ var errCheckTimeout = fmt.Errorf("no answer to the check within health.timeout_s
 
 // ask sends the request of a check, and returns the status of the response.
 func (c *upstreamCheck) ask(ctx context.Context) (status int, err error) {
-	conn := &upstreamConn{longs: &c.to.pool.all.longs}
+	conn := &upstreamConn{lookahead: &c.to.pool.all.lookahead}
 	if err := c.to.dial(ctx, conn, nil, h2client.Body{}, false); err != nil {
 		return 0, err
 	}

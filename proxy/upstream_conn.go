@@ -48,8 +48,8 @@ type upstreamConn struct {
 	// and stream is the stream of the call that uses the connection, or nil.
 	shared bool
 	stream *h2client.Stream
-	// longs bounds the long buffers of responses.
-	longs *longBodies
+	// lookahead bounds what is read before the clients take it.
+	lookahead *lookahead
 	// pinned reports whether only one client's connection may use this connection.
 	pinned bool
 	// reused reports whether the connection has served a request before.

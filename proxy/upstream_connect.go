@@ -76,7 +76,7 @@ func (p *upstreamPool) acquire(ctx context.Context, c *upstreamCall) (*upstreamC
 	if refused {
 		return nil, p.refused(client, limit)
 	}
-	conn := &upstreamConn{longs: &p.all.longs}
+	conn := &upstreamConn{lookahead: &p.all.lookahead}
 	if waiter != nil {
 		p.all.press()
 		p.makeRoom()

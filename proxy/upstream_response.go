@@ -105,7 +105,7 @@ func (r *upstreamResponse) setAside() {
 
 // accepts implements bufferHolder.
 func (r *upstreamResponse) accepts(n int64) {
-	if r.conn.longs.crowded() {
+	if r.conn.lookahead.crowded() {
 		r.limit = int(max(leastRead, min(n, upstreamBufferBytes)))
 	}
 }
@@ -115,7 +115,7 @@ func (r *upstreamResponse) accepts(n int64) {
 // available.
 func (r *upstreamResponse) awaitHead() error {
 	r.start, r.end = 0, 0 // interim responses have been passed on
-	if r.conn.longs.crowded() {
+	if r.conn.lookahead.crowded() {
 		r.limit = leastRead
 	}
 	if r.conn.plain {

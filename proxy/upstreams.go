@@ -33,8 +33,8 @@ type upstreams struct {
 	// names holds the names of the upstreams that are not IP addresses.
 	names *upstreamNames
 	// idle is the number of idle connections, readable without locks.
-	idle  atomic.Int32
-	longs longBodies
+	idle      atomic.Int32
+	lookahead lookahead
 	// busy is the queue of the client connections. It is nil in tests.
 	busy *busyQueue
 	// pressed is signalled when a request has to wait for a connection.

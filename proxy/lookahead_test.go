@@ -12,16 +12,16 @@ import (
 func TestOnlySomeResponsesHaveALongBuffer(t *testing.T) {
 	const beyond = 8
 	text := strings.Repeat("0123456789", 20_000)
-	var longs longBodies
+	var count lookahead
 	for range 2 {
-		conns := make([]*upstreamConn, maxLongBodies+beyond)
+		conns := make([]*upstreamConn, maxLongBuffers+beyond)
 		for i := range conns {
 			// The head of the last response fills the buffer, which leaves only a long buffer for the body.
 			head := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\nX-A: ", len(text))
 			if i == len(conns)-1 {
 				head += strings.Repeat("a", upstreamBufferBytes-len(head)-len("\r\n\r\n"))
 			}
-			conns[i] = &upstreamConn{longs: &longs, Conn: &piecesConn{rest: []byte(head + "\r\n\r\n" + text), piece: 40_000, end: io.EOF}}
+			conns[i] = &upstreamConn{lookahead: &count, Conn: &piecesConn{rest: []byte(head + "\r\n\r\n" + text), piece: 40_000, end: io.EOF}}
 			conns[i].begin()
 			if err := conns[i].readHead(); err != nil {
 				t.Fatal(err)
@@ -42,7 +42,7 @@ func TestOnlySomeResponsesHaveALongBuffer(t *testing.T) {
 				long++
 			}
 		}
-		if want := maxLongBodies + 1; long != want {
+		if want := maxLongBuffers + 1; long != want {
 			t.Errorf("got %d responses with a long buffer, want %d: the most, and one that has no other room", long, want)
 		}
 		for i, conn := range conns {
@@ -61,7 +61,7 @@ func TestOnlySomeResponsesHaveALongBuffer(t *testing.T) {
 			}
 			conn.detach().release()
 		}
-		if got := longs.taken.Load(); got != 0 {
+		if got := count.buffers.Load(); got != 0 {
 			t.Fatalf("got %d long buffers in use after all were released, want none", got)
 		}
 	}
