@@ -1,6 +1,7 @@
 package acmecert
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -126,8 +127,10 @@ type outage struct {
 
 // domain is one name with its certificate.
 type domain struct {
-	name    string
-	cert    atomic.Pointer[tls.Certificate]
+	name string
+	// cert is the certificate in use, and replaced the one before it.
+	cert, replaced atomic.Pointer[tls.Certificate]
+
 	attempt atomic.Pointer[attempt]
 	// turn is held during an attempt, so that there is one at a time.
 	turn chan struct{}
@@ -162,6 +165,27 @@ type domain struct {
 
 // certificate returns the certificate in use; nil if there is none.
 func (d *domain) certificate() *tls.Certificate { return d.cert.Load() }
+
+// wants reports whether to use a certificate that was found elsewhere instead of the current one, if there is one.
+func (d *domain) wants(certificate *tls.Certificate) bool {
+	current := d.certificate()
+	return current == nil || replaces(certificate, current, d.replaced.Load())
+}
+
+// replaces reports whether to use a certificate instead of the current one: if it was issued later, or if it is another
+// one that was issued at the same time, because some CAs date all certificates of a day to its beginning. The one that
+// the current one has replaced, which may be nil, is not used again.
+func replaces(certificate, current, replaced *tls.Certificate) bool {
+	if age := compareIssue(certificate, current); age != 0 {
+		return age > 0
+	}
+	return !certificate.Leaf.Equal(current.Leaf) && (replaced == nil || !certificate.Leaf.Equal(replaced.Leaf))
+}
+
+// compareIssue compares when two certificates were issued: +1 if a was issued later, even if it expires sooner.
+func compareIssue(a, b *tls.Certificate) int {
+	return cmp.Or(a.Leaf.NotBefore.Compare(b.Leaf.NotBefore), a.Leaf.NotAfter.Compare(b.Leaf.NotAfter))
+}
 
 // manager returns the Manager of a listener's cache directory, and creates it if necessary. That prepares the
 // directory and the transport to the CA, but does not contact the CA. key is the key of the listener's `tls` table.

@@ -2,7 +2,6 @@ package acmecert
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
@@ -152,7 +151,7 @@ func (m *Manager) takeRenewed(ctx context.Context, d *domain) (read bool) {
 	if err != nil {
 		return false
 	}
-	if cached == nil || !newer(cached, d.certificate()) {
+	if cached == nil || !d.wants(cached) {
 		return true
 	}
 	select {
@@ -165,18 +164,6 @@ func (m *Manager) takeRenewed(ctx context.Context, d *domain) (read bool) {
 	m.log.Log(eventlog.LevelInfo, "ACME_RENEWED", m.describe(d, cached, foundCache)...)
 	m.rouse()
 	return true
-}
-
-// newer reports whether to use a certificate instead of the current one, which may be nil: whether it was issued
-// later, even if it expires sooner.
-func newer(certificate, current *tls.Certificate) bool {
-	if current == nil {
-		return true
-	}
-	if c := certificate.Leaf.NotBefore.Compare(current.Leaf.NotBefore); c != 0 {
-		return c > 0
-	}
-	return certificate.Leaf.NotAfter.After(current.Leaf.NotAfter)
 }
 
 // rouse interrupts the schedule's sleep.

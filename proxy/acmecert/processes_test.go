@@ -63,6 +63,7 @@ func TestAProcessServesWhatAnotherHasRenewed(t *testing.T) {
 	for _, certificate := range []*tls.Certificate{
 		makeACMETestCert(t, acmeTestName, began.Add(-time.Hour), began.Add(90*day)),
 		makeACMETestCert(t, acmeTestName, began, began.Add(6*day)), // a shorter lifetime, as with another profile
+		makeACMETestCert(t, acmeTestName, began, began.Add(6*day)), // some CAs date all certificates of a day the same
 	} {
 		if err := other.manager.save(t.Context(), other.names.Load().list[0], certificate); err != nil {
 			t.Fatal(err)
@@ -74,10 +75,13 @@ func TestAProcessServesWhatAnotherHasRenewed(t *testing.T) {
 	}
 	waitForACMELog(t, &log, "ACME_RENEWED domain="+acmeTestName+" source=cache")
 	before := served()
-	cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName, old)
-	s.manager.lookForRenewed(t.Context())
-	if served() != before {
-		t.Error("got the certificate that was served before, want the newer one kept")
+	replaced := s.names.Load().list[0].replaced.Load()
+	for what, certificate := range map[string]*tls.Certificate{"an older one": old, "the one that was replaced, with the same dates": replaced} {
+		cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName, certificate)
+		s.manager.lookForRenewed(t.Context())
+		if served() != before {
+			t.Errorf("%s: got it served, want the newer one kept", what)
+		}
 	}
 }
 

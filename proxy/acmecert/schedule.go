@@ -57,7 +57,9 @@ func (o outage) wait(certificate *tls.Certificate) time.Duration {
 
 // install makes all handshakes from now on use a certificate, and schedules its renewal.
 func (m *Manager) install(d *domain, certificate *tls.Certificate) {
-	d.cert.Store(certificate)
+	if before := d.cert.Swap(certificate); before != nil && !before.Leaf.Equal(certificate.Leaf) {
+		d.replaced.Store(before)
+	}
 	suggested := m.suggestions.get(m.cfg.Directory, d.name)
 	if id := replacesID(certificate); id == "" || suggested.Certificate != id {
 		suggested = suggestion{Directory: m.cfg.Directory, Domain: d.name, Early: suggested.Early}
@@ -270,7 +272,7 @@ func (m *Manager) fromCache(ctx context.Context, d *domain) (o outcome, done boo
 	switch {
 	case current == nil && err != nil:
 		return outcome{err: err, local: true}, true
-	case cached == nil || !newer(cached, current):
+	case cached == nil || !d.wants(cached):
 		return outcome{}, false
 	}
 	return outcome{certificate: cached, origin: foundCache}, true

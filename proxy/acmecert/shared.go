@@ -167,11 +167,12 @@ func (m *Manager) fetchNewer(ctx context.Context, d *domain) (o outcome, done bo
 	if certificate == nil {
 		return o, false, err
 	}
-	current := d.certificate()
-	if current == nil { // the cache, not read yet, may have a newer one
-		current, _, _ = loadCertificate(ctx, m.cache, d.name, time.Now())
+	wanted := d.wants(certificate)
+	if d.certificate() == nil { // the cache, not read yet, may have a newer one
+		cached, _, _ := loadCertificate(ctx, m.cache, d.name, time.Now())
+		wanted = cached == nil || replaces(certificate, cached, nil)
 	}
-	if !newer(certificate, current) {
+	if !wanted {
 		return o, false, nil
 	}
 	return outcome{certificate: certificate, origin: foundStore, saveErr: m.save(ctx, d, certificate)}, true, nil
@@ -238,10 +239,10 @@ func (m *Manager) share(ctx context.Context, lease *certstore.Lease, d *domain, 
 	}
 }
 
-// push writes a certificate to the store, unless the store has a newer one.
+// push writes a certificate to the store, unless the store has it or a newer one.
 func (m *Manager) push(ctx context.Context, lease *certstore.Lease, d *domain, certificate *tls.Certificate) error {
 	there, err := m.fetch(ctx, d)
-	if err != nil || there != nil && !newer(certificate, there) {
+	if err != nil || there != nil && !replaces(certificate, there, nil) {
 		return err
 	}
 	data, err := encodeCertificate(certificate)
@@ -349,7 +350,7 @@ func (m *Manager) offer(ctx context.Context, d *domain) (done bool) {
 	if certificate == nil || time.Now().After(certificate.Leaf.NotAfter) {
 		return true
 	}
-	if there, err := m.fetch(ctx, d); err != nil || there != nil && !newer(certificate, there) {
+	if there, err := m.fetch(ctx, d); err != nil || there != nil && (d.wants(there) || there.Leaf.Equal(certificate.Leaf)) {
 		return true // if the store is away, its next connection compares all names
 	}
 	lease, err := m.shared.store.Lease(ctx, m.shared.nameOf(orderKind, d.name))

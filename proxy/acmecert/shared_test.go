@@ -76,13 +76,19 @@ func restartMachine(t *testing.T, server *redistest.Server, cfg config.TLS) *tes
 	return m
 }
 
-// datedCA starts a CA that dates each certificate a minute later than the one before, because times in certificates
-// are whole seconds.
+// datedCA starts a CA that dates all certificates to the same moment, as some CAs date all those of a day to its
+// beginning.
 func datedCA(t *testing.T, names ...string) (*acmetest.FakeCA, config.TLS) {
+	t.Helper()
+	return intervalCA(t, 0, names...)
+}
+
+// intervalCA starts a CA that dates each certificate later than the one before.
+func intervalCA(t *testing.T, interval time.Duration, names ...string) (*acmetest.FakeCA, config.TLS) {
 	t.Helper()
 	began, issued := time.Now().Add(-time.Hour), atomic.Int32{}
 	return issuingCA(t, func(c *x509.Certificate) {
-		c.NotBefore = began.Add(time.Duration(issued.Add(1)) * time.Minute)
+		c.NotBefore = began.Add(time.Duration(issued.Add(1)) * interval)
 		c.NotAfter = c.NotBefore.Add(90 * day)
 	}, names...)
 }
@@ -156,8 +162,40 @@ func TestThreeMachinesWithFiftyNewNames(t *testing.T) {
 }
 
 func TestARenewalReachesAllMachines(t *testing.T) {
+	for what, interval := range map[string]time.Duration{
+		"the CA dates each certificate to its issue":      time.Minute,
+		"the CA dates all certificates of a day the same": 0,
+	} {
+		t.Run(what, func(t *testing.T) {
+			server := redistest.ForTest(t, redistest.Options{})
+			ca, cfg := intervalCA(t, interval, acmeTestName)
+			a, b := startMachine(t, server, cfg), startMachine(t, server, cfg)
+			for _, m := range []*testMachine{a, b} {
+				if err := m.Provision(t.Context(), nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := a.serves(acmeTestName)
+			if o := a.renew(t); o.err != nil || o.origin == foundStore {
+				t.Fatalf("got %+v, want a renewal", o)
+			}
+			sameCertificate(t, acmeTestName, before, a, b)
+			waitForACMELog(t, b.log, "ACME_RENEWED domain="+acmeTestName+" source=store")
+			if o := b.renew(t); o.err != nil || o.origin == foundStore { // its own is due by then, and no machine has renewed it
+				t.Fatalf("got %+v, want a renewal", o)
+			}
+			if got := ca.Requests(acmetest.FakeCANewOrder); got != 3 {
+				t.Errorf("got %d orders, want 3", got)
+			}
+		})
+	}
+}
+
+// TestARenewalWithoutTheStoreIsNotUndone renews a certificate while the store is away and keeps the old one, at a CA
+// whose dates do not show which of the two is newer.
+func TestARenewalWithoutTheStoreIsNotUndone(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
-	ca, cfg := datedCA(t, acmeTestName)
+	_, cfg := datedCA(t, acmeTestName)
 	a, b := startMachine(t, server, cfg), startMachine(t, server, cfg)
 	for _, m := range []*testMachine{a, b} {
 		if err := m.Provision(t.Context(), nil); err != nil {
@@ -165,16 +203,19 @@ func TestARenewalReachesAllMachines(t *testing.T) {
 		}
 	}
 	before := a.serves(acmeTestName)
-	if o := a.renew(t); o.err != nil || o.origin == foundStore {
-		t.Fatalf("got %+v, want a renewal", o)
+	value, err := encodeCertificate(before)
+	if err != nil {
+		t.Fatal(err)
 	}
+	renewed := makeACMETestCert(t, acmeTestName, before.Leaf.NotBefore, before.Leaf.NotAfter)
+	a.manager.succeed(t.Context(), a.first(), outcome{certificate: renewed, origin: ordered})
+	if err := a.store.Put(t.Context(), a.manager.shared.nameOf(certificateKind, acmeTestName), value); err != nil {
+		t.Fatal(err)
+	}
+	a.manager.sync(t.Context())
 	sameCertificate(t, acmeTestName, before, a, b)
-	waitForACMELog(t, b.log, "ACME_RENEWED domain="+acmeTestName+" source=store")
-	if o := b.renew(t); o.err != nil || o.origin == foundStore { // its own is due by then, and no machine has renewed it
-		t.Fatalf("got %+v, want a renewal", o)
-	}
-	if got := ca.Requests(acmetest.FakeCANewOrder); got != 3 {
-		t.Errorf("got %d orders, want 3", got)
+	if got := a.serves(acmeTestName); !got.Leaf.Equal(renewed.Leaf) {
+		t.Error("got another certificate, want the renewed one")
 	}
 }
 

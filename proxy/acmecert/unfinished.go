@@ -163,8 +163,8 @@ func (a *attempt) finish(ctx context.Context, u unfinished) (*tls.Certificate, e
 		return nil, unusableError{errors.New("it names no certificate")}
 	}
 	certificate, err := a.download(ctx, order, key)
-	if err == nil && !newer(certificate, a.domain.certificate()) {
-		err = unusableError{errors.New("its certificate is not newer than the one in use")}
+	if err == nil && !a.domain.wants(certificate) {
+		err = unusableError{errors.New("its certificate is the one in use, or older")}
 	}
 	return certificate, err
 }
