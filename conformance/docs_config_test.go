@@ -41,8 +41,8 @@ func (m *machine) readyFor(text string) {
 			m.t.Fatal(err)
 		}
 	}
-	for _, match := range tomlStoreKey.FindAllStringSubmatch(text, -1) {
-		if err := os.WriteFile(filepath.Join(m.dir, match[1]), []byte(strings.Repeat("0123456789", 5)), 0o600); err != nil {
+	if tomlStore.MatchString(text) {
+		if err := os.WriteFile(filepath.Join(m.dir, "etc/reverse-proxy/store.key"), []byte(strings.Repeat("0123456789", 5)), 0o600); err != nil {
 			m.t.Fatal(err)
 		}
 	}
@@ -80,7 +80,7 @@ func (m *machine) readyFor(text string) {
 	}
 }
 
-var tomlStoreKey = regexp.MustCompile(`(?m)^store_key_file = "([^"]+)"`)
+var tomlStore = regexp.MustCompile(`(?m)^store = `)
 
 var tomlACME = regexp.MustCompile(`(?m)^mode = "acme"\n(?:acme_.*\n)*`)
 

@@ -16,7 +16,7 @@ import (
 // storeSteps are the steps about the store that several machines share.
 func (w *World) storeSteps() []step {
 	return []step{
-		{`a store`, w.startStore, "A Redis server, in `[acme]` of the configuration with the key file `store.key`."},
+		{`a store`, w.startStore, "A Redis server, as `store` in `[acme]` of the configuration. The key is in `store.key` beside it."},
 		{`a store with the password {string}`, w.startStoreWithPassword, "In its URL."},
 		{`a store with the password in the file {string}`, w.startStoreWithPasswordFile, "Which exists."},
 		{`a store that can be slow`, w.startSlowStore, "A store with a relay in front of it, which closes connections while the store is killed."},
@@ -87,13 +87,13 @@ func (w *World) startSlowStore() error {
 	return w.useStore(relay.Address)
 }
 
-// useStore writes a store into the configuration.
+// useStore writes a store into the configuration, and its key where the configuration file is.
 func (w *World) useStore(at string) error {
 	key := filepath.Join(w.dir, "store.key")
 	if err := os.WriteFile(key, []byte(strings.Repeat("a key of the suite ", 3)+"\n"), 0o600); err != nil {
 		return err
 	}
-	return errors.Join(w.config.set("acme.store", "redis://"+at+"/0"), w.config.set("acme.store_key_file", key))
+	return w.config.set("acme.store", "redis://"+at+"/0")
 }
 
 // onStore runs do on the store of the scenario.

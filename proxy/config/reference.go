@@ -175,8 +175,8 @@ func storeReference() []Key {
 	return []Key{
 		{Name: "store", Type: stringKey, Need: "required with `store_key_file`", Promise: "S-20.5",
 			Text: "URL of a Redis (5 or later) or Valkey server that several machines share: `redis://host:6379/0`, or `rediss://` for TLS, with `user:password@` before the host if it needs them. One machine orders each certificate, all serve it, and sessions resume on any. See [A second machine](second-machine.md)."},
-		{Name: "store_key_file", Type: stringKey, Need: "required with `store`", Promise: "S-20.5",
-			Text: "File with at least 32 random bytes, the same on all machines and for nobody else to read: everything is encrypted with it before it is sent to the store."},
+		{Name: "store_key_file", Type: stringKey, Default: `"store.key"`, Promise: "S-20.5",
+			Text: "File with at least 32 random bytes, the same on all machines and for nobody else to read: everything is encrypted with it before it is sent to the store. A relative path, as of the default, begins at the directory of the configuration file."},
 		{Name: "store_password_file", Type: stringKey, Need: unsetKey, Promise: "S-20.5",
 			Text: "File with the password of the store, if the URL has none. It is read for each connection, so that a password that was replaced needs no restart."},
 		{Name: "store_ca_path", Type: stringKey, Need: unsetKey, Promise: "S-20.5",

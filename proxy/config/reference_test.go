@@ -3,6 +3,7 @@ package config
 import (
 	"net/netip"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -54,7 +55,7 @@ func forEachKey(t *testing.T, test func(t *testing.T, key Key, path string, load
 						line = key.Name + " = " + value + "\n"
 					}
 					text := strings.ReplaceAll(referenceText(t, table, key, line), "DIR", dir)
-					cfg, err := FromBytes("config.toml", []byte(text), false, env)
+					cfg, err := FromBytes(filepath.Join(dir, "config.toml"), []byte(text), false, env)
 					if cfg != nil {
 						cfg.Hash, cfg.Text = "", nil
 					}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/x509"
 	"net"
 	"net/netip"
@@ -16,6 +17,8 @@ import (
 const (
 	// defaultStorePort is the port of a store whose URL names none.
 	defaultStorePort = "6379"
+	// defaultStoreKey is the name of `store_key_file` beside the configuration file, if the key is not set.
+	defaultStoreKey = "store.key"
 	// minStoreKeyBytes is the minimum length of the contents of `store_key_file`.
 	minStoreKeyBytes = 32
 	// maxStoreDatabase bounds the number of a database; a server has 16 by default.
@@ -92,9 +95,10 @@ func (v *validator) store(raw rawACME) (s Store) {
 		return s
 	}
 	s = v.storeURL("acme.store", *raw.Store)
-	s.KeyFile = v.secretFile("acme.store_key_file", raw.StoreKeyFile, "write the path of a file with at least 32 random bytes, the same on all machines, as `openssl rand -base64 32` prints them", minStoreKeyBytes)
+	keyFile := cmp.Or(raw.StoreKeyFile, new(defaultStoreKey))
+	s.KeyFile = v.secretFile("acme.store_key_file", keyFile, "copy the key of the other machines there, or make one with `openssl rand -base64 32`", minStoreKeyBytes)
 	if raw.StorePasswordFile != nil {
-		s.PasswordFile = v.secretFile("acme.store_password_file", raw.StorePasswordFile, "write the path of a file with the password, or leave the key out", 1)
+		s.PasswordFile = v.secretFile("acme.store_password_file", raw.StorePasswordFile, "write the path of a file with the password, or leave store_password_file out", 1)
 		if s.Password != "" {
 			v.add("acme.store_password_file", "store has a password already; leave one of them out")
 		}
@@ -153,7 +157,7 @@ func (v *validator) secretFile(key string, value *string, write string, least in
 	secret, err := readSecret(path)
 	switch {
 	case err != nil:
-		v.add(key, "%s: %s", wording.Quoted(path), err)
+		v.add(key, "%s: %s; %s", wording.Quoted(path), err, write)
 	case len(secret) < least:
 		v.add(key, "%s holds %d bytes, and at least %d are needed; %s", wording.Quoted(path), len(secret), least, write)
 	}

@@ -41,6 +41,24 @@ func TestTheStoreIsReadFromItsURL(t *testing.T) {
 	}
 }
 
+// TestTheStoreNeedsOneLine leaves out the path of the key, which is then expected beside the configuration file.
+func TestTheStoreNeedsOneLine(t *testing.T) {
+	dir := configtest.CertificateDir(t)
+	text := storeText(`store = "redis://10.0.0.9"`)
+	cfg, err := parseText(dir, text)
+	if want := filepath.Join(dir, "store.key"); err != nil || cfg.Store.KeyFile != want {
+		t.Errorf("got %+v, %v, want the key in %s", cfg, err, want)
+	}
+	if err := os.Remove(filepath.Join(dir, "store.key")); err != nil {
+		t.Fatal(err)
+	}
+	_, err = parseText(dir, text)
+	const want = "no such file; create it or correct the path; copy the key of the other machines there, or make one with `openssl rand -base64 32`"
+	if got := strings.Join(ErrorLines(err), "\n"); !strings.HasPrefix(got, "acme.store_key_file") || !strings.Contains(got, want) {
+		t.Errorf("got %q, want acme.store_key_file: … %s", got, want)
+	}
+}
+
 func TestAMistakeInTheStoreIsNamedWithoutItsPassword(t *testing.T) {
 	dir := configtest.CertificateDir(t)
 	configtest.WriteFile(t, dir, "short.key", strings.Repeat("x", 31)+"\n\n")
@@ -52,21 +70,21 @@ func TestAMistakeInTheStoreIsNamedWithoutItsPassword(t *testing.T) {
 	const key = `store_key_file = "store.key"` + "\n"
 	line := regexp.MustCompile(` \(line \d+\)`)
 	for lines, want := range map[string]string{
-		good:                                   "acme.store_key_file: missing",
-		key:                                    "acme.store: missing",
-		good + `store_key_file = "none"`:       "acme.store_key_file: ",
-		good + `store_key_file = "short.key"`:  "holds 31 bytes, and at least 32",
-		good + `store_key_file = "open.key"`:   "can be read by every user",
-		key + `store = "http://store.example"`: "acme.store: is not the URL",
-		key + `store = "redis:store"`:          "acme.store: is not the URL",
-		key + `store = "redis://u:hidden@store.example/x"`:                                                `"x" is not the number of a database`,
-		key + `store = "redis://u:hidden@store.example/-1"`:                                               `"-1" is not the number`,
-		key + `store = "redis://u:hidden@store.example:0"`:                                                "is not the address of a server",
-		key + `store = "redis://u:hidden@/0"`:                                                             "is not the address of a server",
-		key + `store = "redis://u:hidden@st ore/0"`:                                                       "acme.store: is not the URL",
-		key + `store = "redis://u:hidden@store.example?db=1"`:                                             "acme.store: is not the URL",
-		key + good + `store_ca_path = "a.pem"`:                                                            "acme.store_ca_path: has no meaning without TLS",
-		key + good + `store_password_file = "none"`:                                                       "acme.store_password_file: ",
+		good + `store_key_file = ""`:                          "acme.store_key_file: is empty",
+		key:                                                   "acme.store: missing",
+		good + `store_key_file = "none"`:                      "acme.store_key_file: ",
+		good + `store_key_file = "short.key"`:                 "holds 31 bytes, and at least 32",
+		good + `store_key_file = "open.key"`:                  "can be read by every user",
+		key + `store = "http://store.example"`:                "acme.store: is not the URL",
+		key + `store = "redis:store"`:                         "acme.store: is not the URL",
+		key + `store = "redis://u:hidden@store.example/x"`:    `"x" is not the number of a database`,
+		key + `store = "redis://u:hidden@store.example/-1"`:   `"-1" is not the number`,
+		key + `store = "redis://u:hidden@store.example:0"`:    "is not the address of a server",
+		key + `store = "redis://u:hidden@/0"`:                 "is not the address of a server",
+		key + `store = "redis://u:hidden@st ore/0"`:           "acme.store: is not the URL",
+		key + `store = "redis://u:hidden@store.example?db=1"`: "acme.store: is not the URL",
+		key + good + `store_ca_path = "a.pem"`:                "acme.store_ca_path: has no meaning without TLS",
+		key + good + `store_password_file = "none"`:           "acme.store_password_file: ",
 		key + `store = "redis://:hidden@store.example"` + "\n" + `store_password_file = "store.password"`: "leave one of them out",
 	} {
 		_, err := parseText(dir, storeText(lines))
