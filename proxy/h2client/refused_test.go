@@ -30,26 +30,26 @@ func TestWhichRefusalsBlameTheServer(t *testing.T) {
 		refuse func(s *server, stream uint32)
 		want   bool
 	}{
-		{"REFUSED_STREAM for the only request", nil, refuse, true},
-		{"REFUSED_STREAM after an answer", answersOne, refuse, true},
-		{"REFUSED_STREAM after another one", func(t *testing.T, c *Conn, s *server) {
+		{"REFUSED_STREAM for the only request blames it", nil, refuse, true},
+		{"REFUSED_STREAM after an answer blames it", answersOne, refuse, true},
+		{"REFUSED_STREAM after another one blames it", func(t *testing.T, c *Conn, s *server) {
 			stream := begin(t, c, "/before")
 			refuse(s, s.await(xhttp2.FrameHeaders).stream)
 			_, _ = stream.ReadHead()
 			stream.Close()
 		}, refuse, true},
-		{"REFUSED_STREAM while an earlier request is open", opensOne, refuse, false},
-		{"REFUSED_STREAM after a request that was cancelled, and that the server may still count", func(t *testing.T, c *Conn, s *server) {
+		{"REFUSED_STREAM while an earlier request is open does not", opensOne, refuse, false},
+		{"REFUSED_STREAM after a cancelled request that the server may still count does not", func(t *testing.T, c *Conn, s *server) {
 			stream := begin(t, c, "/before")
 			s.await(xhttp2.FrameHeaders)
 			stream.Close()
 		}, refuse, false},
-		{"a reset with another code", nil, func(s *server, stream uint32) { _ = s.WriteRSTStream(stream, xhttp2.ErrCodeInternal) }, false},
-		{"GOAWAY on a connection that has not answered", nil, func(s *server, stream uint32) {
+		{"a reset with another code does not", nil, func(s *server, stream uint32) { _ = s.WriteRSTStream(stream, xhttp2.ErrCodeInternal) }, false},
+		{"GOAWAY on a connection that has not answered blames it", nil, func(s *server, stream uint32) {
 			_ = s.WriteGoAway(stream-1, xhttp2.ErrCodeNo, nil)
 		}, true},
-		{"GOAWAY on one that has", answersOne, func(s *server, stream uint32) { _ = s.WriteGoAway(stream-1, xhttp2.ErrCodeNo, nil) }, false},
-		{"GOAWAY while an earlier request is being answered", opensOne, func(s *server, stream uint32) {
+		{"GOAWAY on one that has does not", answersOne, func(s *server, stream uint32) { _ = s.WriteGoAway(stream-1, xhttp2.ErrCodeNo, nil) }, false},
+		{"GOAWAY while an earlier request is being answered does not", opensOne, func(s *server, stream uint32) {
 			_ = s.WriteGoAway(stream-1, xhttp2.ErrCodeNo, nil)
 		}, false},
 	} {

@@ -28,27 +28,27 @@ func TestABodyBeginsOnlyWhereNoOtherCanTakeItsRoom(t *testing.T) {
 		// yes are lengths of bodies of "b" that begin, and no of those that do not.
 		yes, no []int64
 	}{
-		"no other body":           {yes: []int64{0, 1, full, 1e9, unknown}},
-		"a short one begun":       {before: []sent{{body: Body{"a", 1000}}}, yes: []int64{0, 1, 60000, full - 1000}, no: []int64{full - 999, 1e9, unknown}},
-		"a long one begun":        {before: []sent{{body: Body{"a", 1e9}}}, yes: []int64{0}, no: []int64{1, 1e9, unknown}},
-		"an unknown one begun":    {before: []sent{{body: Body{"a", unknown}}}, yes: []int64{0}, no: []int64{1, 1e9, unknown}},
-		"an own one begun":        {before: []sent{{body: Body{"b", unknown}}}, yes: []int64{0, 1, 1e9, unknown}},
-		"a short one nearly sent": {before: []sent{{body: Body{"a", 1000}, bytes: 990}}, yes: []int64{0, 1, full - 1000}, no: []int64{full - 999, unknown}},
-		"a whole one, less than half": {
+		"no other body has begun":          {yes: []int64{0, 1, full, 1e9, unknown}},
+		"a short one has begun":            {before: []sent{{body: Body{"a", 1000}}}, yes: []int64{0, 1, 60000, full - 1000}, no: []int64{full - 999, 1e9, unknown}},
+		"a long one has begun":             {before: []sent{{body: Body{"a", 1e9}}}, yes: []int64{0}, no: []int64{1, 1e9, unknown}},
+		"an unknown one has begun":         {before: []sent{{body: Body{"a", unknown}}}, yes: []int64{0}, no: []int64{1, 1e9, unknown}},
+		"one of the same client has begun": {before: []sent{{body: Body{"b", unknown}}}, yes: []int64{0, 1, 1e9, unknown}},
+		"a short one is nearly sent":       {before: []sent{{body: Body{"a", 1000}, bytes: 990}}, yes: []int64{0, 1, full - 1000}, no: []int64{full - 999, unknown}},
+		"a whole one takes less than half": {
 			before: []sent{{body: Body{"a", 30000}, bytes: 30000, whole: true}}, yes: []int64{0, 1, full - 30000, 1e9, unknown}},
-		"a whole one, more than half": {
+		"a whole one takes more than half": {
 			before: []sent{{body: Body{"a", 40000}, bytes: 40000, whole: true}}, yes: []int64{0, 1, full - 40000}, no: []int64{full - 39999, 1e9, unknown}},
-		"a whole one, nearly all": {
+		"a whole one takes nearly all": {
 			before: []sent{{body: Body{"a", 60000}, bytes: 60000, whole: true}}, yes: []int64{0, 1, full - 60000}, no: []int64{full - 59999, 1e9, unknown}},
-		"a whole own one, nearly all": {
+		"a whole one of the same client takes nearly all": {
 			before: []sent{{body: Body{"b", 60000}, bytes: 60000, whole: true}}, yes: []int64{0, 1, full - 60000}, no: []int64{full - 59999, 1e9, unknown}},
-		"one that was read, but not given back yet": {
+		"one was read, but not given back yet": {
 			before: []sent{{body: Body{"b", unknown}, bytes: 32000, read: 32000}}, yes: []int64{0, 1, 1e9, unknown}},
-		"one that was read and given back": {
+		"one was read and given back": {
 			before: []sent{{body: Body{"a", 60000}, bytes: 60000, whole: true}}, returned: 60000, yes: []int64{0, 1, full, 1e9, unknown}},
-		"one that has taken all": {
+		"one has taken all": {
 			before: []sent{{body: Body{"a", unknown}, bytes: full}}, yes: []int64{0}, no: []int64{1, 1e9, unknown}},
-		"one that has taken all, in a larger window": {
+		"one has taken all of a larger window": {
 			before: []sent{{body: Body{"a", unknown}, bytes: full}}, returned: 100000, yes: []int64{0, 1, 1e9, unknown}},
 	} {
 		t.Run(name, func(t *testing.T) {

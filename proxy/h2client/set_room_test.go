@@ -150,9 +150,9 @@ func TestAConnectionWithoutRoomIsClosed(t *testing.T) {
 		after time.Duration
 		ends  bool
 	}{
-		"without room, and a while later": {http2.InitialWindow - roomToBegin + 1, roomlessTime + time.Second, true},
-		"without room, at once":           {http2.InitialWindow - roomToBegin + 1, 0, false},
-		"with room":                       {http2.InitialWindow - roomToBegin, roomlessTime + time.Second, false},
+		"a connection that has had no room for a while is closed": {http2.InitialWindow - roomToBegin + 1, roomlessTime + time.Second, true},
+		"a connection that has just lost its room stays open":     {http2.InitialWindow - roomToBegin + 1, 0, false},
+		"a connection with room stays open":                       {http2.InitialWindow - roomToBegin, roomlessTime + time.Second, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			leaks(t)

@@ -42,8 +42,8 @@ func TestRequestsOfWhichNothingWasWrittenMayBeSentAgain(t *testing.T) {
 		written error
 		first   bool
 	}{
-		{"after a write that succeeds", nil, false},
-		{"after a write that fails before its first byte", errors.New("broken pipe"), true},
+		{"a write succeeded before", nil, false},
+		{"a write failed before its first byte", errors.New("broken pipe"), true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			conn := &stuckConn{writes: make(chan struct{}, 10), ends: make(chan error, 10), closed: make(chan struct{})}

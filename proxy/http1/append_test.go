@@ -13,19 +13,19 @@ func TestAppend(t *testing.T) {
 		got  []byte
 		want string
 	}{
-		{"a request line", AppendRequestLine([]byte("<"), "GET", "/x?y"), "<GET /x?y HTTP/1.1\r\n"},
-		{"a field", AppendField([]byte("<"), "A", "b"), "<A: b\r\n"},
+		{"a request line is written", AppendRequestLine([]byte("<"), "GET", "/x?y"), "<GET /x?y HTTP/1.1\r\n"},
+		{"a field is written", AppendField([]byte("<"), "A", "b"), "<A: b\r\n"},
 		{"fields", AppendFields([]byte("<"), fields), "<A: b\r\nC: \r\n"},
-		{"a number", AppendInt([]byte("<"), 0), "<0"},
-		{"the largest number", AppendInt([]byte("<"), math.MaxInt64), "<9223372036854775807"},
-		{"a status line", AppendStatusLine([]byte("<"), 200, ""), "<HTTP/1.1 200 OK\r\n"},
-		{"a status line with the name that 413 had", AppendStatusLine(nil, 413, ""), "HTTP/1.1 413 Payload Too Large\r\n"},
-		{"a status line of an unknown status", AppendStatusLine(nil, 999, ""), "HTTP/1.1 999 \r\n"},
-		{"a status line with a given reason", AppendStatusLine([]byte("<"), 299, "Fine"), "<HTTP/1.1 299 Fine\r\n"},
-		{"a chunk head", AppendChunkHead([]byte("<"), 0xabc), "<abc\r\n"},
-		{"a chunk end", AppendChunkEnd([]byte("<")), "<\r\n"},
-		{"a last chunk", AppendLastChunk([]byte("<"), nil), "<0\r\n\r\n"},
-		{"a last chunk with trailers", AppendLastChunk([]byte("<"), fields), "<0\r\nA: b\r\nC: \r\n\r\n"},
+		{"the number 0 is written", AppendInt([]byte("<"), 0), "<0"},
+		{"the largest number is written", AppendInt([]byte("<"), math.MaxInt64), "<9223372036854775807"},
+		{"a status line is written", AppendStatusLine([]byte("<"), 200, ""), "<HTTP/1.1 200 OK\r\n"},
+		{"a 413 has the name that it had before", AppendStatusLine(nil, 413, ""), "HTTP/1.1 413 Payload Too Large\r\n"},
+		{"an unknown status has no name", AppendStatusLine(nil, 999, ""), "HTTP/1.1 999 \r\n"},
+		{"a given reason is written", AppendStatusLine([]byte("<"), 299, "Fine"), "<HTTP/1.1 299 Fine\r\n"},
+		{"a chunk head is written", AppendChunkHead([]byte("<"), 0xabc), "<abc\r\n"},
+		{"a chunk end is written", AppendChunkEnd([]byte("<")), "<\r\n"},
+		{"a last chunk is written", AppendLastChunk([]byte("<"), nil), "<0\r\n\r\n"},
+		{"a last chunk with trailers is written", AppendLastChunk([]byte("<"), fields), "<0\r\nA: b\r\nC: \r\n\r\n"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -7,13 +7,13 @@ func TestNamesAreComparedWithoutTheCaseOfASCIILetters(t *testing.T) {
 		name, a, b string
 		want       bool
 	}{
-		{"the same", "x-a", "x-a", true},
-		{"another case", "X-a", "x-A", true},
-		{"another length", "x", "xx", false},
-		{"bytes that differ by the bit of the case but are not letters", "@[^", "`{~", false},
-		{"a control that differs from the dash by that bit", "a\rb", "a-b", false},
-		{"the Kelvin sign for a k", "\u212aeep-alive", "keep-alive", false},
-		{"the long s for an s", "clo\u017fe", "close", false},
+		{"equal names are the same", "x-a", "x-a", true},
+		{"names in another case are the same", "X-a", "x-A", true},
+		{"names of another length differ", "x", "xx", false},
+		{"bytes that are not letters differ by the bit of the case", "@[^", "`{~", false},
+		{"a control differs from the dash by that bit", "a\rb", "a-b", false},
+		{"the Kelvin sign is not a k", "\u212aeep-alive", "keep-alive", false},
+		{"the long s is not an s", "clo\u017fe", "close", false},
 		{"nothing", "", "", true},
 	}
 	for _, test := range tests {

@@ -95,60 +95,60 @@ func TestMalformedRequestsAreDistinguishedFromRefusedOnes(t *testing.T) {
 		// status is the status of the refusal, 0 for a malformed list, -1 for an accepted one.
 		status int
 	}{
-		{"OPTIONS *", with(":path", "*", with(":method", "OPTIONS", request())), -1},
+		{"OPTIONS * is accepted", with(":path", "*", with(":method", "OPTIONS", request())), -1},
 		{"CONNECT", []string{":method", "CONNECT", ":authority", "a.test:443"}, -1},
-		{"extended CONNECT", with(":method", "CONNECT", append([]string{":protocol", "websocket"}, request()...)), -1},
-		{"an authority only in the host field", without(":authority", request("host", "a.test")), -1},
-		{"no authority at all", without(":authority", request()), -1},
-		{"no method", without(":method", request()), 0},
-		{"no scheme", without(":scheme", request()), 0},
-		{"no path", without(":path", request()), 0},
-		{"an empty path", with(":path", "", request()), 0},
-		{"a method twice", append([]string{":method", "GET"}, request()...), 0},
-		{"an authority twice", append([]string{":authority", "a.test"}, request()...), 0},
-		{"a pseudo-header field after a regular one", append([]string{"accept", "*/*"}, request()...), 0},
-		{"a pseudo-header field of responses", append([]string{":status", "200"}, request()...), 0},
-		{"a scheme that is not served", with(":scheme", "ftp", request()), 0},
-		{"CONNECT with a path", without(":scheme", with(":method", "CONNECT", request())), 0},
-		{"CONNECT without an authority", []string{":method", "CONNECT"}, 0},
-		{":protocol without CONNECT", append([]string{":protocol", "websocket"}, request()...), 0},
-		{"an upper-case name", request("Accept", "*/*"), 0},
-		{"an empty name", request("", "x"), 0},
-		{"a name with a space", request("a b", "x"), 0},
-		{"a name with a colon", request("a:", "x"), 0},
-		{"a name with a line feed", request("a\n", "x"), 0},
-		{"a value with a line feed", request("a", "x\ny: z"), 0},
-		{"a value with a carriage return", request("a", "x\ry"), 0},
-		{"a value with a zero", request("a", "x\x00y"), 0},
-		{"a value that begins with a space", request("a", " x"), 0},
-		{"a value that ends in a tab", request("a", "x\t"), 0},
+		{"extended CONNECT is accepted", with(":method", "CONNECT", append([]string{":protocol", "websocket"}, request()...)), -1},
+		{"an authority may be only in the host field", without(":authority", request("host", "a.test")), -1},
+		{"an authority may be missing", without(":authority", request()), -1},
+		{"a missing method is malformed", without(":method", request()), 0},
+		{"a missing scheme is malformed", without(":scheme", request()), 0},
+		{"a missing path is malformed", without(":path", request()), 0},
+		{"an empty path is malformed", with(":path", "", request()), 0},
+		{"a method twice is malformed", append([]string{":method", "GET"}, request()...), 0},
+		{"an authority twice is malformed", append([]string{":authority", "a.test"}, request()...), 0},
+		{"a pseudo-header field after a regular one is malformed", append([]string{"accept", "*/*"}, request()...), 0},
+		{"a pseudo-header field of responses is malformed", append([]string{":status", "200"}, request()...), 0},
+		{"a scheme that is not served is malformed", with(":scheme", "ftp", request()), 0},
+		{"CONNECT with a path is malformed", without(":scheme", with(":method", "CONNECT", request())), 0},
+		{"CONNECT without an authority is malformed", []string{":method", "CONNECT"}, 0},
+		{":protocol without CONNECT is malformed", append([]string{":protocol", "websocket"}, request()...), 0},
+		{"an upper-case name is malformed", request("Accept", "*/*"), 0},
+		{"an empty name is malformed", request("", "x"), 0},
+		{"a name with a space is malformed", request("a b", "x"), 0},
+		{"a name with a colon is malformed", request("a:", "x"), 0},
+		{"a name with a line feed is malformed", request("a\n", "x"), 0},
+		{"a value with a line feed is malformed", request("a", "x\ny: z"), 0},
+		{"a value with a carriage return is malformed", request("a", "x\ry"), 0},
+		{"a value with a zero is malformed", request("a", "x\x00y"), 0},
+		{"a value that begins with a space is malformed", request("a", " x"), 0},
+		{"a value that ends in a tab is malformed", request("a", "x\t"), 0},
 		{"connection", request("connection", "close"), 0},
 		{"keep-alive", request("keep-alive", "timeout=5"), 0},
 		{"proxy-connection", request("proxy-connection", "close"), 0},
 		{"transfer-encoding", request("transfer-encoding", "chunked"), 0},
 		{"upgrade", request("upgrade", "h2c"), 0},
-		{"te of gzip", request("te", "gzip"), 0},
-		{"te of trailers and gzip", request("te", "trailers, gzip"), 0},
-		{"content-length with a sign", request("content-length", "+5"), 0},
-		{"content-length twice", request("content-length", "5", "content-length", "5"), 0},
-		{"content-length over 2^63-1", request("content-length", "9223372036854775808"), 0},
-		{"a method with a space", with(":method", "GET /x", request()), 400},
-		{"a method with a line feed", with(":method", "GET\r\nX: y", request()), 400},
-		{"a method that is too long", with(":method", strings.Repeat("A", 33), request()), 501},
-		{"a path with a space", with(":path", "/a HTTP/1.1", request()), 400},
-		{"a path with a line feed", with(":path", "/a\r\nX: y", request()), 400},
-		{"a path with a fragment", with(":path", "/a#b", request()), 400},
-		{"a path without a slash", with(":path", "a", request()), 400},
-		{"a path with a scheme", with(":path", "https://b.test/", request()), 400},
-		{"the asterisk without OPTIONS", with(":path", "*", request()), 400},
-		{"a path that is too long", with(":path", "/"+long, request()), 414},
-		{"an authority with user information", with(":authority", "u@a.test", request()), 400},
-		{"an authority with a path", with(":authority", "a.test/x", request()), 400},
-		{"an authority with a line feed", with(":authority", "a.test\r\nX: y", request()), 400},
-		{"a host field with a line feed", without(":authority", request("host", "a.test/x")), 400},
-		{"a protocol that is not a token", with(":method", "CONNECT", append([]string{":protocol", "a b"}, request()...)), 400},
-		{"129 fields", request(strings.Split(strings.Repeat("a,b,", 128)+"a,b", ",")...), 431},
-		{"a list of over 64 KiB", request("a", long, "b", long), 431},
+		{"te of gzip is malformed", request("te", "gzip"), 0},
+		{"te of trailers and gzip is malformed", request("te", "trailers, gzip"), 0},
+		{"content-length with a sign is malformed", request("content-length", "+5"), 0},
+		{"content-length twice is malformed", request("content-length", "5", "content-length", "5"), 0},
+		{"content-length over 2^63-1 is malformed", request("content-length", "9223372036854775808"), 0},
+		{"a method with a space is refused", with(":method", "GET /x", request()), 400},
+		{"a method with a line feed is refused", with(":method", "GET\r\nX: y", request()), 400},
+		{"a method that is too long is refused", with(":method", strings.Repeat("A", 33), request()), 501},
+		{"a path with a space is refused", with(":path", "/a HTTP/1.1", request()), 400},
+		{"a path with a line feed is refused", with(":path", "/a\r\nX: y", request()), 400},
+		{"a path with a fragment is refused", with(":path", "/a#b", request()), 400},
+		{"a path without a slash is refused", with(":path", "a", request()), 400},
+		{"a path with a scheme is refused", with(":path", "https://b.test/", request()), 400},
+		{"the asterisk without OPTIONS is refused", with(":path", "*", request()), 400},
+		{"a path that is too long is refused", with(":path", "/"+long, request()), 414},
+		{"an authority with user information is refused", with(":authority", "u@a.test", request()), 400},
+		{"an authority with a path is refused", with(":authority", "a.test/x", request()), 400},
+		{"an authority with a line feed is refused", with(":authority", "a.test\r\nX: y", request()), 400},
+		{"a host field with a line feed is refused", without(":authority", request("host", "a.test/x")), 400},
+		{"a protocol that is not a token is refused", with(":method", "CONNECT", append([]string{":protocol", "a b"}, request()...)), 400},
+		{"129 fields are refused", request(strings.Split(strings.Repeat("a,b,", 128)+"a,b", ",")...), 431},
+		{"a list of over 64 KiB is refused", request("a", long, "b", long), 431},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -172,10 +172,10 @@ func TestConflictingHostsAreReported(t *testing.T) {
 		list     []string
 		conflict bool
 	}{
-		{"another host", request("host", "b.test"), true},
-		{"two hosts", request("host", "a.test", "host", "a.test"), true},
-		{"the same in capitals", request("host", "A.TEST"), false},
-		{"a host next to an empty authority", with(":authority", "", request("host", "b.test")), true},
+		{"another host is a conflict", request("host", "b.test"), true},
+		{"two hosts are a conflict", request("host", "a.test", "host", "a.test"), true},
+		{"the same host in capitals is not a conflict", request("host", "A.TEST"), false},
+		{"a host next to an empty authority is a conflict", with(":authority", "", request("host", "b.test")), true},
 	}
 	for _, test := range tests {
 		var head Head
@@ -244,15 +244,15 @@ func TestTheBoundsOfAHeadAreDistinguished(t *testing.T) {
 		// reason is the bound that is exceeded, or "" for an accepted list.
 		reason string
 	}{
-		{"128 fields", request(repeated(128, "x-a")...), false, ""},
-		{"128 fields and 500 cookies", request(append(repeated(500, "cookie"), repeated(128, "x-a")...)...), false, ""},
-		{"129 fields", request(repeated(129, "x-a")...), false, tooManyFields},
-		{"129 fields after a cookie", request(append(repeated(1, "cookie"), repeated(129, "x-a")...)...), false, tooManyFields},
-		{"129 fields, and then over 64 KiB", request(append(repeated(129, "x-a"), "x-b", long, "x-b", long)...), false, tooManyFields},
-		{"over 64 KiB of two fields", request("x-a", long, "x-b", long), false, listTooLarge},
-		{"over 64 KiB of cookies without a value", request(strings.Split(strings.Repeat("cookie,,", 1725)+"cookie,", ",")...), false, listTooLarge},
-		{"over 64 KiB, and then 129 fields", request(append([]string{"x-b", long, "x-b", long}, repeated(129, "x-a")...)...), false, listTooLarge},
-		{"129 cookies in trailers", repeated(129, "cookie"), true, tooManyFields},
+		{"128 fields are accepted", request(repeated(128, "x-a")...), false, ""},
+		{"128 fields and 500 cookies are accepted", request(append(repeated(500, "cookie"), repeated(128, "x-a")...)...), false, ""},
+		{"129 fields are too many", request(repeated(129, "x-a")...), false, tooManyFields},
+		{"129 fields after a cookie are too many", request(append(repeated(1, "cookie"), repeated(129, "x-a")...)...), false, tooManyFields},
+		{"129 fields are too many, also before the list is too large", request(append(repeated(129, "x-a"), "x-b", long, "x-b", long)...), false, tooManyFields},
+		{"two fields of over 64 KiB are too large", request("x-a", long, "x-b", long), false, listTooLarge},
+		{"cookies without a value of over 64 KiB are too large", request(strings.Split(strings.Repeat("cookie,,", 1725)+"cookie,", ",")...), false, listTooLarge},
+		{"over 64 KiB are too large, also before 129 fields", request(append([]string{"x-b", long, "x-b", long}, repeated(129, "x-a")...)...), false, listTooLarge},
+		{"129 cookies in trailers are too many", repeated(129, "cookie"), true, tooManyFields},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -374,24 +374,24 @@ func TestBlocksThatNoHonestClientSendsEndTheConnection(t *testing.T) {
 		feed func(d *HeadDecoder) *Error
 		code Code
 	}{
-		{"an index that does not exist", func(d *HeadDecoder) *Error { return d.Begin(&Head{}, false, []byte{0xff, 0x80, 0x01}) }, CompressionError},
-		{"a block that breaks off", func(d *HeadDecoder) *Error {
+		{"an index that does not exist ends it", func(d *HeadDecoder) *Error { return d.Begin(&Head{}, false, []byte{0xff, 0x80, 0x01}) }, CompressionError},
+		{"a block that breaks off ends it", func(d *HeadDecoder) *Error {
 			_ = d.Begin(&Head{}, false, []byte{0x40, 5, 'a'})
 			return last(d.End())
 		}, CompressionError},
-		{"references that inflate", func(d *HeadDecoder) *Error {
+		{"references that inflate end it", func(d *HeadDecoder) *Error {
 			if err := d.Begin(&Head{}, false, bomb); err != nil {
 				return err
 			}
 			return d.Continue(indexed)
 		}, EnhanceYourCalm},
-		{"references that inflate in a block without a head", func(d *HeadDecoder) *Error {
+		{"references that inflate in a block without a head end it", func(d *HeadDecoder) *Error {
 			if err := d.Begin(nil, false, bomb); err != nil {
 				return err
 			}
 			return d.Continue(indexed)
 		}, EnhanceYourCalm},
-		{"CONTINUATION without end", func(d *HeadDecoder) *Error {
+		{"CONTINUATION without an end ends it", func(d *HeadDecoder) *Error {
 			err := d.Begin(&Head{}, false, nil)
 			for range MaxContinuations + 1 {
 				if err == nil {
@@ -400,7 +400,7 @@ func TestBlocksThatNoHonestClientSendsEndTheConnection(t *testing.T) {
 			}
 			return err
 		}, EnhanceYourCalm},
-		{"a block of over 128 KiB", func(d *HeadDecoder) *Error {
+		{"a block of over 128 KiB ends it", func(d *HeadDecoder) *Error {
 			piece := append([]byte{0, 1, 'a', 0x7f, 0x81, 0x7c}, make([]byte, 16000)...)
 			err := d.Begin(&Head{}, false, piece)
 			for range MaxContinuations {
