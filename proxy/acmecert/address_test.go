@@ -25,15 +25,15 @@ func TestAClientWithoutAServerNameGetsTheCertificateOfItsAddress(t *testing.T) {
 		at    string
 		want  string // "" for none
 	}{
-		"the address":                   {[]string{"www.example.test", "192.0.2.1", "2001:db8::1"}, "192.0.2.1", "192.0.2.1"},
-		"the address of IPv6":           {[]string{"www.example.test", "192.0.2.1", "2001:db8::1"}, "2001:db8::1", "2001:db8::1"},
-		"a mapped address":              {[]string{"192.0.2.1", "192.0.2.2"}, "::ffff:192.0.2.2", "192.0.2.2"},
-		"a translated address":          {[]string{"www.example.test", "192.0.2.1"}, "10.0.0.1", "192.0.2.1"},
-		"one of two translated ones":    {[]string{"192.0.2.1", "192.0.2.2"}, "10.0.0.1", ""},
-		"a single name":                 {[]string{"www.example.test"}, "10.0.0.1", "www.example.test"},
-		"a single address":              {[]string{"192.0.2.1"}, "10.0.0.1", "192.0.2.1"},
-		"several names and no address":  {[]string{"www.example.test", "api.example.test"}, "10.0.0.1", ""},
-		"an address without connection": {[]string{"www.example.test", "192.0.2.1"}, "", "192.0.2.1"},
+		"the address of the server picks the certificate":     {[]string{"www.example.test", "192.0.2.1", "2001:db8::1"}, "192.0.2.1", "192.0.2.1"},
+		"an IPv6 address is matched too":                      {[]string{"www.example.test", "192.0.2.1", "2001:db8::1"}, "2001:db8::1", "2001:db8::1"},
+		"a mapped address is matched as IPv4":                 {[]string{"192.0.2.1", "192.0.2.2"}, "::ffff:192.0.2.2", "192.0.2.2"},
+		"a translated address gets the only address":          {[]string{"www.example.test", "192.0.2.1"}, "10.0.0.1", "192.0.2.1"},
+		"a translated address gets none of two addresses":     {[]string{"192.0.2.1", "192.0.2.2"}, "10.0.0.1", ""},
+		"a single name is enough":                             {[]string{"www.example.test"}, "10.0.0.1", "www.example.test"},
+		"a single address is enough":                          {[]string{"192.0.2.1"}, "10.0.0.1", "192.0.2.1"},
+		"several names without an address get none":           {[]string{"www.example.test", "api.example.test"}, "10.0.0.1", ""},
+		"a client without a connection gets the only address": {[]string{"www.example.test", "192.0.2.1"}, "", "192.0.2.1"},
 	} {
 		s := newTestACMESource(t, acmeTestConfig(t, "https://127.0.0.1:1/dir", "", tc.names...), true, &waittest.Buffer{})
 		var want *tls.Certificate

@@ -172,15 +172,15 @@ func TestUnreachableWait(t *testing.T) {
 		remaining, lifetime time.Duration
 		want                time.Duration
 	}{
-		{"a minute at first", 0, 30 * day, 90 * day, time.Minute},
+		{"it is a minute at first", 0, 30 * day, 90 * day, time.Minute},
 		{"doubling", 3, 30 * day, 90 * day, 8 * time.Minute},
-		{"up to an hour", 6, 30 * day, 90 * day, time.Hour},
-		{"an hour for ever", 1 << 30, 30 * day, 90 * day, time.Hour},
-		{"several tries before a short-lived certificate ends", 0, 8 * time.Second, 29 * time.Second, 2 * time.Second},
-		{"never less than a second", 0, time.Second, 29 * time.Second, time.Second},
-		{"no hammering once a long-lived certificate has expired", 9, -day, 90 * day, time.Hour},
-		{"quick once a short-lived one has expired", 9, -day, 29 * time.Second, time.Second},
-		{"a second where there is no certificate", 0, 0, 0, time.Second},
+		{"it grows to an hour", 6, 30 * day, 90 * day, time.Hour},
+		{"it stays an hour", 1 << 30, 30 * day, 90 * day, time.Hour},
+		{"a short-lived certificate gets several tries before its end", 0, 8 * time.Second, 29 * time.Second, 2 * time.Second},
+		{"it is never less than a second", 0, time.Second, 29 * time.Second, time.Second},
+		{"it stays an hour once a long-lived certificate has expired", 9, -day, 90 * day, time.Hour},
+		{"it is short once a short-lived certificate has expired", 9, -day, 29 * time.Second, time.Second},
+		{"it is a second where there is no certificate", 0, 0, 0, time.Second},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := unreachableWait(tc.n, tc.remaining, tc.lifetime); got != tc.want {
@@ -227,14 +227,14 @@ func TestWhatIsRememberedOfANameThatWentIsForgottenInTime(t *testing.T) {
 		entry interface{ stale(time.Time) bool }
 		want  bool
 	}{
-		"a wait that is running":        {refusal{NextTry: now.Add(time.Hour)}, false},
-		"a wait that ended days ago":    {refusal{NextTry: now.Add(-20 * 24 * time.Hour)}, false},
-		"a wait that ended in spring":   {refusal{NextTry: now.Add(-31 * 24 * time.Hour)}, true},
-		"a window in the past":          {suggestion{End: now.Add(-60 * 24 * time.Hour)}, false},
-		"a window of years ago":         {suggestion{End: now.Add(-800 * 24 * time.Hour)}, true},
-		"a renewal after such a window": {suggestion{End: now.Add(-800 * 24 * time.Hour), Early: now.Add(-time.Hour)}, false},
-		"a suggestion without a window": {suggestion{}, false},
-		"an early renewal a year ago":   {suggestion{Early: now.Add(-401 * 24 * time.Hour)}, true},
+		"a wait that is running is kept":           {refusal{NextTry: now.Add(time.Hour)}, false},
+		"a wait that ended days ago is kept":       {refusal{NextTry: now.Add(-20 * 24 * time.Hour)}, false},
+		"a wait that ended in spring is forgotten": {refusal{NextTry: now.Add(-31 * 24 * time.Hour)}, true},
+		"a window in the past is kept":             {suggestion{End: now.Add(-60 * 24 * time.Hour)}, false},
+		"a window of years ago is forgotten":       {suggestion{End: now.Add(-800 * 24 * time.Hour)}, true},
+		"a renewal after such a window is kept":    {suggestion{End: now.Add(-800 * 24 * time.Hour), Early: now.Add(-time.Hour)}, false},
+		"a suggestion without a window is kept":    {suggestion{}, false},
+		"an early renewal a year ago is forgotten": {suggestion{Early: now.Add(-401 * 24 * time.Hour)}, true},
 	} {
 		if got := tc.entry.stale(now); got != tc.want {
 			t.Errorf("%s: got stale %v, want %v", name, got, tc.want)

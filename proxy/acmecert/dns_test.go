@@ -122,14 +122,14 @@ func TestSecretsOfDNS01AreReadAtTheStart(t *testing.T) {
 		dns  config.DNS01
 		want string
 	}{
-		"a key":            {config.DNS01{Method: config.DNSUpdate, KeyFile: file("c2VjcmV0\n")}, ""},
-		"no key":           {config.DNS01{Method: config.DNSUpdate, KeyFile: file("!")}, "listeners[0].tls.acme_dns_key_file: /"},
-		"no file":          {config.DNS01{Method: config.DNSUpdate, KeyFile: "/nonexistent/key"}, "listeners[0].tls.acme_dns_key_file: open /nonexistent/key"},
-		"no field":         {config.DNS01{Method: config.DNSWebhook}, ""},
-		"a field":          {config.DNS01{Method: config.DNSWebhook, HeaderFile: file("X-Key: secret")}, ""},
-		"a bad field":      {config.DNS01{Method: config.DNSWebhook, HeaderFile: file("secret")}, "listeners[0].tls.acme_dns_header_file: /"},
-		"nothing to bind":  {config.DNS01{Method: config.DNSResponder, Bind: "127.0.0.1:53"}, "listeners[0].tls.acme_dns_bind: 127.0.0.1:53: nothing answers there"},
-		"no DNS-01 at all": {config.DNS01{}, ""},
+		"a key is read":                           {config.DNS01{Method: config.DNSUpdate, KeyFile: file("c2VjcmV0\n")}, ""},
+		"a file without a key is refused":         {config.DNS01{Method: config.DNSUpdate, KeyFile: file("!")}, "listeners[0].tls.acme_dns_key_file: /"},
+		"a missing file is refused":               {config.DNS01{Method: config.DNSUpdate, KeyFile: "/nonexistent/key"}, "listeners[0].tls.acme_dns_key_file: open /nonexistent/key"},
+		"a webhook needs no field":                {config.DNS01{Method: config.DNSWebhook}, ""},
+		"a field is read":                         {config.DNS01{Method: config.DNSWebhook, HeaderFile: file("X-Key: secret")}, ""},
+		"a malformed field is refused":            {config.DNS01{Method: config.DNSWebhook, HeaderFile: file("secret")}, "listeners[0].tls.acme_dns_header_file: /"},
+		"a responder that cannot bind is refused": {config.DNS01{Method: config.DNSResponder, Bind: "127.0.0.1:53"}, "listeners[0].tls.acme_dns_bind: 127.0.0.1:53: nothing answers there"},
+		"no DNS-01 needs no secret":               {config.DNS01{}, ""},
 	} {
 		_, _, err := newSolver("listeners[0].tls", tc.dns, nil)
 		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.HasPrefix(err.Error(), tc.want) || strings.Contains(err.Error(), "c2V")) {

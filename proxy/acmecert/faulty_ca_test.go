@@ -173,9 +173,9 @@ func TestWhatACAIssuesIsChecked(t *testing.T) {
 		change func(*x509.Certificate)
 		want   string
 	}{
-		{"for another name", func(c *x509.Certificate) { c.DNSNames = []string{"other.example.test"} }, "for another name"},
-		{"that has expired", func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }, "compare the clocks"},
-		{"of tomorrow, by a clock that is ahead of ours", func(c *x509.Certificate) { c.NotBefore = time.Now().Add(23 * time.Hour) }, ""},
+		{"it is for another name", func(c *x509.Certificate) { c.DNSNames = []string{"other.example.test"} }, "for another name"},
+		{"it has expired", func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }, "compare the clocks"},
+		{"it is of tomorrow, by a clock that is ahead of ours", func(c *x509.Certificate) { c.NotBefore = time.Now().Add(23 * time.Hour) }, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			ca, cfg := issuingCA(t, tc.change, acmeTestName)
@@ -228,18 +228,18 @@ func TestAFaultyCARefusesNoName(t *testing.T) {
 		}
 	}
 	faults := map[string]http.HandlerFunc{
-		"garbage":               answer(200, "application/json", "{{{"),
-		"a page of a portal":    answer(200, "text/html", "<html>log in"),
-		"an error without type": answer(404, "text/html", "<html>nothing"),
-		"a 503":                 answer(503, "text/plain", "busy"),
-		"a 503 with a problem":  answer(503, "application/problem+json", `{"type":"urn:ietf:params:acme:error:serverInternal","status":503}`),
-		"an empty answer":       answer(200, "application/json", ""),
-		"null":                  answer(200, "application/json", "null"),
-		"a bad Retry-After": func(w http.ResponseWriter, _ *http.Request) {
+		"garbage":                                 answer(200, "application/json", "{{{"),
+		"it answers with a page of a portal":      answer(200, "text/html", "<html>log in"),
+		"it answers with an error without a type": answer(404, "text/html", "<html>nothing"),
+		"it answers 503":                          answer(503, "text/plain", "busy"),
+		"it answers 503 with a problem":           answer(503, "application/problem+json", `{"type":"urn:ietf:params:acme:error:serverInternal","status":503}`),
+		"its answer is empty":                     answer(200, "application/json", ""),
+		"null":                                    answer(200, "application/json", "null"),
+		"its Retry-After is invalid": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "soon")
 			acmetest.WriteProblem(w, acmetest.Refusal{Status: 503, Type: "urn:ietf:params:acme:error:serverInternal"})
 		},
-		"no nonce is good": answer(400, "application/problem+json", `{"type":"urn:ietf:params:acme:error:badNonce"}`),
+		"it finds no nonce good": answer(400, "application/problem+json", `{"type":"urn:ietf:params:acme:error:badNonce"}`),
 	}
 	for _, path := range []string{acmetest.FakeCADirectory, acmetest.FakeCANewNonce, acmetest.FakeCANewAccount, acmetest.FakeCANewOrder,
 		acmetest.FakeCAFinalize, acmetest.FakeCACertificate} {

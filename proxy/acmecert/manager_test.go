@@ -30,9 +30,9 @@ func TestListenersWithOneCacheHaveOneManager(t *testing.T) {
 		second *Manager
 		same   bool
 	}{
-		{"the same path", managerFor(t, all, one), true},
-		{"a link to it", managerFor(t, all, linked), true},
-		{"another directory", managerFor(t, all, other), false},
+		{"the same path has the same manager", managerFor(t, all, one), true},
+		{"a link to it has the same manager", managerFor(t, all, linked), true},
+		{"another directory has another manager", managerFor(t, all, other), false},
 	} {
 		if (c.second == first) != c.same {
 			t.Errorf("%s: got the same Manager %v, want %v", c.name, c.second == first, c.same)

@@ -18,22 +18,22 @@ func TestACMEProblems(t *testing.T) {
 		body        string
 		want        []string
 	}{
-		{"a problem document", 403, "application/problem+json", `{"type":"urn:x:unauthorized","detail":"no"}`,
+		{"a problem document is told", 403, "application/problem+json", `{"type":"urn:x:unauthorized","detail":"no"}`,
 			[]string{"urn:x:unauthorized: no"}},
-		{"a problem document with subproblems", 400, "application/problem+json",
+		{"the subproblems of a problem document are told", 400, "application/problem+json",
 			`{"type":"a","detail":"b","subproblems":[{"type":"c","detail":"d"}]}`, []string{"a: b", "c: d"}},
-		{"an error that is not JSON", 503, "text/html", "<html>\r\nbusy</html>",
+		{"an error that is not JSON is told", 503, "text/html", "<html>\r\nbusy</html>",
 			[]string{"HTTP 503 Service Unavailable: <html>  busy</html>"}},
-		{"an error without a body", 502, "", "", []string{"HTTP 502 Bad Gateway"}},
-		{"an error of empty JSON", 500, "application/problem+json", "{}",
+		{"an error without a body is told by its status", 502, "", "", []string{"HTTP 502 Bad Gateway"}},
+		{"an error of empty JSON is told by its status", 500, "application/problem+json", "{}",
 			[]string{"HTTP 500 Internal Server Error: {}"}},
-		{"the challenges of an invalid authorization", 200, "application/json; charset=utf-8",
+		{"the challenges of an invalid authorization are told", 200, "application/json; charset=utf-8",
 			`{"status":"invalid","challenges":[{"type":"http-01"},{"error":{"type":"t","detail":"d"}}]}`, []string{"t: d"}},
-		{"the error of an invalid order", 200, "application/json", `{"status":"invalid","error":{"type":"t","detail":"d"}}`,
+		{"the error of an invalid order is told", 200, "application/json", `{"status":"invalid","error":{"type":"t","detail":"d"}}`,
 			[]string{"t: d"}},
-		{"an authorization that is pending", 200, "application/json",
+		{"an authorization that is pending is no problem", 200, "application/json",
 			`{"status":"pending","challenges":[{"error":{"type":"t","detail":"d"}}]}`, nil},
-		{"a certificate", 200, "application/pem-certificate-chain", "-----BEGIN CERTIFICATE-----", nil},
+		{"a certificate is no problem", 200, "application/pem-certificate-chain", "-----BEGIN CERTIFICATE-----", nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var got []string

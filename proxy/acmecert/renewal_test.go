@@ -199,11 +199,11 @@ func TestRetryAfterEndsHalfwayToTheExpiry(t *testing.T) {
 		refused   bool
 		want      time.Duration
 	}{
-		{"a limit on the account, with ten days left", 10 * day, false, 5 * day},
-		{"a limit on the account, with an hour left", time.Hour, false, 30 * time.Minute},
-		{"a limit on the name, with ten days left", 10 * day, true, 5 * day},
-		{"a limit on the name, with an hour left", time.Hour, true, 30 * time.Minute},
-		{"a limit on the name, of an expired certificate", -time.Hour, true, 20 * day},
+		{"a limit on the account holds back an order with ten days left", 10 * day, false, 5 * day},
+		{"a limit on the account holds back an order with an hour left", time.Hour, false, 30 * time.Minute},
+		{"a limit on the name holds back an order with ten days left", 10 * day, true, 5 * day},
+		{"a limit on the name holds back an order with an hour left", time.Hour, true, 30 * time.Minute},
+		{"a limit on the name is obeyed in full once the certificate has expired", -time.Hour, true, 20 * day},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg := acmeTestConfig(t, acmeTestDirectory, "", acmeTestName)
@@ -309,19 +309,19 @@ func TestADiskThatHangsDoesNotStopHandshakesOrStatus(t *testing.T) {
 	certificate := makeACMETestCert(t, acmeTestName, time.Now(), time.Now().Add(90*day))
 	refused := outcome{err: errors.New("no"), refused: true}
 	for name, operation := range map[string]func(ctx context.Context){
-		"a refusal": func(ctx context.Context) { m.failed(ctx, d, refused, time.Now()) },
-		"a demand": func(ctx context.Context) {
+		"a refusal is written": func(ctx context.Context) { m.failed(ctx, d, refused, time.Now()) },
+		"a demand is written": func(ctx context.Context) {
 			m.failed(ctx, d, outcome{err: errors.New("busy"), retryAfter: time.Minute}, time.Now())
 		},
-		"a certificate after a refusal": func(ctx context.Context) {
+		"a certificate is written after a refusal": func(ctx context.Context) {
 			m.refusals.mu.Lock()
 			m.refusals.store(refusal{Directory: m.cfg.Directory, Domain: d.name, Failures: 1})
 			m.refusals.mu.Unlock()
 			m.succeed(ctx, d, outcome{certificate: certificate, origin: ordered})
 		},
-		"the refusals of a start": func(ctx context.Context) { m.refreshRefusals(ctx) },
-		"the refusals of others":  func(ctx context.Context) { m.refusedElsewhere(ctx, d) },
-		"moments of renewal": func(ctx context.Context) {
+		"the refusals of a start are read": func(ctx context.Context) { m.refreshRefusals(ctx) },
+		"the refusals of others are read":  func(ctx context.Context) { m.refusedElsewhere(ctx, d) },
+		"moments of renewal are written": func(ctx context.Context) {
 			m.suggestions.put(suggestion{Directory: m.cfg.Directory, Domain: "n.example.test"})
 			m.suggestions.save(ctx)
 		},
@@ -356,9 +356,9 @@ func TestADiskThatHangsDoesNotStopHandshakesOrStatus(t *testing.T) {
 // issued: by a clock that is far ahead of the CA's, or of a CA that dates them back.
 func TestACertificateThatIsBornDueIsNotRenewedInALoop(t *testing.T) {
 	for name, test := range map[string]struct{ lifetime, ahead time.Duration }{
-		"90 days, by a clock that is 70 days ahead": {90 * day, 70 * day},
-		"six days, by a clock that is 5 days ahead": {6 * day, 5 * day},
-		"a day, by a clock that is 20 hours ahead":  {day, 20 * time.Hour},
+		"it lasts 90 days, by a clock that is 70 days ahead": {90 * day, 70 * day},
+		"it lasts six days, by a clock that is 5 days ahead": {6 * day, 5 * day},
+		"it lasts a day, by a clock that is 20 hours ahead":  {day, 20 * time.Hour},
 	} {
 		for _, ari := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, ARI %v", name, ari), func(t *testing.T) {

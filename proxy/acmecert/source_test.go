@@ -53,12 +53,12 @@ func TestNewACMESourceRefusesWhatItCannotUse(t *testing.T) {
 		cache, root string
 		want        []string
 	}{
-		{"a file in place of the cache directory", file, "", []string{"listeners[2].tls.acme_cache_dir: ", "not a directory"}},
-		{"a file above the cache directory", file + "/acme", "", []string{"listeners[2].tls.acme_cache_dir: "}},
-		{"no file at acme_ca_path", dir + "/a", dir + "/none", []string{"listeners[2].tls.acme_ca_path: ", "no such file"}},
-		{"a directory at acme_ca_path", dir + "/a", dir, []string{"listeners[2].tls.acme_ca_path: "}},
-		{"no PEM at acme_ca_path", dir + "/a", file, []string{"listeners[2].tls.acme_ca_path: ", "holds no certificate"}},
-		{"an endless file at acme_ca_path", dir + "/a", "/dev/zero", []string{"acme_ca_path: ", "a device"}},
+		{"a file is in place of the cache directory", file, "", []string{"listeners[2].tls.acme_cache_dir: ", "not a directory"}},
+		{"a file is above the cache directory", file + "/acme", "", []string{"listeners[2].tls.acme_cache_dir: "}},
+		{"no file is at acme_ca_path", dir + "/a", dir + "/none", []string{"listeners[2].tls.acme_ca_path: ", "no such file"}},
+		{"a directory is at acme_ca_path", dir + "/a", dir, []string{"listeners[2].tls.acme_ca_path: "}},
+		{"no PEM is at acme_ca_path", dir + "/a", file, []string{"listeners[2].tls.acme_ca_path: ", "holds no certificate"}},
+		{"an endless file is at acme_ca_path", dir + "/a", "/dev/zero", []string{"acme_ca_path: ", "a device"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg := config.TLS{ACMEDomains: []string{acmeTestName}, ACMECacheDir: tc.cache, ACMECAPath: tc.root}
@@ -155,14 +155,14 @@ func TestACMEChallengesAreAnsweredOnlyDuringAnAttempt(t *testing.T) {
 		name, host, path string
 		want             string
 	}{
-		{"the token of the name", acmeTestName, path, "tok-en_1.thumbprint"},
-		{"a port and upper case in Host", "WWW.example.test:5002", path, "tok-en_1.thumbprint"},
-		{"another token", acmeTestName, path + "x", ""},
-		{"no token", acmeTestName, "/.well-known/acme-challenge/", ""},
-		{"another path", acmeTestName, "/tok-en_1", ""},
-		{"the account key by its file name", acmeTestName, "/.well-known/acme-challenge/../acme_account", ""},
-		{"a name that is not configured", "other.example.test", path, ""},
-		{"no Host", "", path, ""},
+		{"the token of the name is answered", acmeTestName, path, "tok-en_1.thumbprint"},
+		{"a port and upper case in Host make no difference", "WWW.example.test:5002", path, "tok-en_1.thumbprint"},
+		{"another token is not answered", acmeTestName, path + "x", ""},
+		{"an empty token is not answered", acmeTestName, "/.well-known/acme-challenge/", ""},
+		{"another path is not answered", acmeTestName, "/tok-en_1", ""},
+		{"the account key is not answered by its file name", acmeTestName, "/.well-known/acme-challenge/../acme_account", ""},
+		{"a name that is not configured is not answered", "other.example.test", path, ""},
+		{"a request without a Host is not answered", "", path, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, ok := s.HTTPChallenge(tc.host, tc.path)

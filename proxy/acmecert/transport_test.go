@@ -78,11 +78,11 @@ func TestTheReportKeepsWhatTheCASays(t *testing.T) {
 
 func TestAnAnswerThatDoesNotComeEndsTheAttempt(t *testing.T) {
 	for name, base := range map[string]roundTripper{
-		"no head": func(r *http.Request) (*http.Response, error) {
+		"the head does not come": func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		},
-		"no end of the body": func(r *http.Request) (*http.Response, error) {
+		"the body does not end": func(r *http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: hangingBody{r.Context()}}, nil
 		},
 	} {
@@ -148,30 +148,30 @@ func TestOnlyWhatTheCASaysAboutANameIsARefusal(t *testing.T) {
 		at   stage
 		want bool
 	}{
-		{"a name that the CA does not issue for", problem(400, "rejectedIdentifier", "no"), stageOrder, true},
-		{"a validation that failed", invalid, stageValidation, true},
-		{"a CAA record that forbids the CA", problem(403, "caa", "no"), stageIssue, true},
-		{"an order that became invalid", fmt.Errorf("final order is invalid: %w", &acme.Problem{Status: 403, Type: acme.ProblemTypeNamespace + "caa"}), stageIssue, true},
-		{"DNS that has no address", problem(400, "dns", "NXDOMAIN"), stageValidation, true},
-		{"unauthorized at a validation", problem(403, "unauthorized", "wrong key authorization"), stageValidation, true},
-		{"a certificate that cannot be used", errors.New("the CA issued a certificate for another key"), stageIssued, true},
-		{"a limit on the name's registered domain", problem(429, "rateLimited", `too many certificates (50) already issued for "example.test"`), stageOrder, true},
-		{"a limit on duplicates", problem(429, "rateLimited", "too many certificates (5) already issued for this exact set of identifiers"), stageOrder, true},
-		{"a limit with the name in a subproblem", fmt.Errorf("x: %w", acme.Problem{Status: 429, Type: acme.ProblemTypeRateLimited,
+		{"a name that the CA does not issue for is refused", problem(400, "rejectedIdentifier", "no"), stageOrder, true},
+		{"a validation that failed is a refusal", invalid, stageValidation, true},
+		{"a CAA record that forbids the CA is a refusal", problem(403, "caa", "no"), stageIssue, true},
+		{"an order that became invalid is a refusal", fmt.Errorf("final order is invalid: %w", &acme.Problem{Status: 403, Type: acme.ProblemTypeNamespace + "caa"}), stageIssue, true},
+		{"DNS without an address is a refusal", problem(400, "dns", "NXDOMAIN"), stageValidation, true},
+		{"unauthorized at a validation is a refusal", problem(403, "unauthorized", "wrong key authorization"), stageValidation, true},
+		{"a certificate that cannot be used is a refusal", errors.New("the CA issued a certificate for another key"), stageIssued, true},
+		{"a limit on the name's registered domain is a refusal", problem(429, "rateLimited", `too many certificates (50) already issued for "example.test"`), stageOrder, true},
+		{"a limit on duplicates is a refusal", problem(429, "rateLimited", "too many certificates (5) already issued for this exact set of identifiers"), stageOrder, true},
+		{"a limit with the name in a subproblem is a refusal", fmt.Errorf("x: %w", acme.Problem{Status: 429, Type: acme.ProblemTypeRateLimited,
 			Subproblems: []acme.Subproblem{{Identifier: acme.Identifier{Type: "dns", Value: acmeTestName}}}}), stageOrder, true},
 
-		{"a limit on the account", problem(429, "rateLimited", "too many new orders (300) from this account"), stageOrder, false},
-		{"a status 5xx", problem(500, "serverInternal", "busy"), stageOrder, false},
-		{"a status 5xx at a validation", problem(503, "malformed", "busy"), stageValidation, false},
-		{"serverInternal in a challenge", problem(0, "serverInternal", "our resolver is down"), stageValidation, false},
-		{"a directory that is refused", problem(403, "malformed", "blocked"), stageAccount, false},
-		{"a contact that is refused", problem(400, "unsupportedContact", "no"), stageAccount, false},
-		{"an account that is deactivated", problem(403, "unauthorized", "account is not valid"), stageOrder, false},
-		{"a profile that is not offered any more", problem(400, "invalidProfile", "no"), stageOrder, false},
-		{"nonces that are never good", problem(400, "badNonce", "no"), stageOrder, false},
-		{"an answer without a problem document", errors.New("HTTP 404: <html>"), stageOrder, false},
-		{"garbage", errors.New("JSON-decoding response body: invalid character"), stageIssue, false},
-		{"a timeout", context.DeadlineExceeded, stageValidation, false},
+		{"a limit on the account is not", problem(429, "rateLimited", "too many new orders (300) from this account"), stageOrder, false},
+		{"a status 5xx is not", problem(500, "serverInternal", "busy"), stageOrder, false},
+		{"a status 5xx at a validation is not", problem(503, "malformed", "busy"), stageValidation, false},
+		{"serverInternal in a challenge is not", problem(0, "serverInternal", "our resolver is down"), stageValidation, false},
+		{"a directory that is refused is not", problem(403, "malformed", "blocked"), stageAccount, false},
+		{"a contact that is refused is not", problem(400, "unsupportedContact", "no"), stageAccount, false},
+		{"an account that is deactivated is not", problem(403, "unauthorized", "account is not valid"), stageOrder, false},
+		{"a profile that is not offered any more is not", problem(400, "invalidProfile", "no"), stageOrder, false},
+		{"nonces that are never good are not", problem(400, "badNonce", "no"), stageOrder, false},
+		{"an answer without a problem document is not", errors.New("HTTP 404: <html>"), stageOrder, false},
+		{"garbage is not", errors.New("JSON-decoding response body: invalid character"), stageIssue, false},
+		{"a timeout is not", context.DeadlineExceeded, stageValidation, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := isRefusal(tc.err, tc.at, acmeTestName); got != tc.want {

@@ -168,16 +168,16 @@ func TestWhatIsNoQuestionIsRefusedOrIgnored(t *testing.T) {
 		query []byte
 		want  int
 	}{
-		"an update":        {question(func(q *dns.Msg) { q.Opcode = dns.OpcodeUpdate }), dns.RcodeRefused},
-		"a notification":   {question(func(q *dns.Msg) { q.Opcode = dns.OpcodeNotify }), dns.RcodeRefused},
-		"another class":    {question(func(q *dns.Msg) { q.Question[0].Qclass = dns.ClassCHAOS }), dns.RcodeRefused},
-		"no question":      {question(func(q *dns.Msg) { q.Question = nil }), dns.RcodeFormatError},
-		"two questions":    {question(func(q *dns.Msg) { q.Question = append(q.Question, q.Question[0]) }), dns.RcodeFormatError},
-		"cut off":          {question(func(*dns.Msg) {})[:20], dns.RcodeFormatError},
-		"a loop of names":  {append([]byte{0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0}, 0xc0, 12, 0, 16, 0, 1), dns.RcodeFormatError},
-		"a later EDNS":     {question(func(q *dns.Msg) { q.SetEdns0(1232, false); q.IsEdns0().SetVersion(7) }), dns.RcodeBadVers},
-		"an answer":        {question(func(q *dns.Msg) { q.Response = true }), -1},
-		"less than a head": {[]byte{0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0}, -1},
+		"an update is refused":                      {question(func(q *dns.Msg) { q.Opcode = dns.OpcodeUpdate }), dns.RcodeRefused},
+		"a notification is refused":                 {question(func(q *dns.Msg) { q.Opcode = dns.OpcodeNotify }), dns.RcodeRefused},
+		"another class is refused":                  {question(func(q *dns.Msg) { q.Question[0].Qclass = dns.ClassCHAOS }), dns.RcodeRefused},
+		"a message without a question is malformed": {question(func(q *dns.Msg) { q.Question = nil }), dns.RcodeFormatError},
+		"two questions are malformed":               {question(func(q *dns.Msg) { q.Question = append(q.Question, q.Question[0]) }), dns.RcodeFormatError},
+		"a message that is cut off is malformed":    {question(func(*dns.Msg) {})[:20], dns.RcodeFormatError},
+		"a loop of names is malformed":              {append([]byte{0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0}, 0xc0, 12, 0, 16, 0, 1), dns.RcodeFormatError},
+		"a later EDNS is refused":                   {question(func(q *dns.Msg) { q.SetEdns0(1232, false); q.IsEdns0().SetVersion(7) }), dns.RcodeBadVers},
+		"an answer is ignored":                      {question(func(q *dns.Msg) { q.Response = true }), -1},
+		"less than a head is ignored":               {[]byte{0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0}, -1},
 	} {
 		answer := r.answer(tc.query, true)
 		if tc.want < 0 {

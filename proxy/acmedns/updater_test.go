@@ -92,13 +92,13 @@ func TestUpdatesOfARealNameServer(t *testing.T) {
 		name   string
 		want   string
 	}{
-		"an unknown key":               {func(u *Updater) { u.KeyName = "nobody" }, name, "NOTAUTH (BADKEY); compare the name"},
-		"another secret":               {func(u *Updater) { u.Secret = fixed(otherSecret) }, name, "NOTAUTH (BADSIG); compare the name"},
-		"another algorithm":            {func(u *Updater) { u.Algorithm = "hmac-sha512" }, name, "NOTAUTH (BADKEY); compare the name"},
-		"a key without the right":      {func(u *Updater) { u.KeyName = "powerless" }, name, "REFUSED; allow the key"},
-		"a zone that it does not have": {func(u *Updater) { u.Zone = "example.org" }, "_acme-challenge.example.org.", "NOTAUTH; name a zone"},
-		"a name of another zone":       {func(u *Updater) { u.Zone = "example.com" }, "_acme-challenge.example.org.", "NOTZONE; name the zone"},
-		"a zone that nobody names":     {func(*Updater) {}, "_acme-challenge.example.org.", "does not say which zone has _acme-challenge.example.org (REFUSED)"},
+		"an unknown key is refused":               {func(u *Updater) { u.KeyName = "nobody" }, name, "NOTAUTH (BADKEY); compare the name"},
+		"another secret is refused":               {func(u *Updater) { u.Secret = fixed(otherSecret) }, name, "NOTAUTH (BADSIG); compare the name"},
+		"another algorithm is refused":            {func(u *Updater) { u.Algorithm = "hmac-sha512" }, name, "NOTAUTH (BADKEY); compare the name"},
+		"a key without the right is refused":      {func(u *Updater) { u.KeyName = "powerless" }, name, "REFUSED; allow the key"},
+		"a zone that it does not have is refused": {func(u *Updater) { u.Zone = "example.org" }, "_acme-challenge.example.org.", "NOTAUTH; name a zone"},
+		"a name of another zone is refused":       {func(u *Updater) { u.Zone = "example.com" }, "_acme-challenge.example.org.", "NOTZONE; name the zone"},
+		"a zone that nobody names is not found":   {func(*Updater) {}, "_acme-challenge.example.org.", "does not say which zone has _acme-challenge.example.org (REFUSED)"},
 	} {
 		u := good
 		tc.change(&u)

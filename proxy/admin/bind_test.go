@@ -104,19 +104,19 @@ func TestBindAdminSocketLeavesEverythingElseUntouched(t *testing.T) {
 		check func(dir, path string) error
 	}{
 		{
-			name:  "a regular file",
+			name:  "a regular file stays",
 			make:  func(_, path string) error { return os.WriteFile(path, []byte("precious"), 0o644) },
 			kind:  "regular file",
 			check: func(_, path string) error { return wantFile(path, "precious") },
 		},
 		{
-			name:  "a directory",
+			name:  "a directory stays",
 			make:  func(_, path string) error { return os.Mkdir(path, 0o755) },
 			kind:  "directory",
 			check: func(_, path string) error { _, err := os.ReadDir(path); return err },
 		},
 		{
-			name: "a symbolic link to a file, and the file",
+			name: "a symbolic link to a file stays, and the file",
 			make: func(dir, path string) error {
 				target := filepath.Join(dir, "target")
 				return errors.Join(os.WriteFile(target, []byte("precious"), 0o644), os.Symlink(target, path))
@@ -128,7 +128,7 @@ func TestBindAdminSocketLeavesEverythingElseUntouched(t *testing.T) {
 			},
 		},
 		{
-			name: "a symbolic link to a stale socket, and the socket",
+			name: "a symbolic link to a stale socket stays, and the socket",
 			make: func(dir, path string) error {
 				target := filepath.Join(dir, "target")
 				ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: target, Net: "unix"})
@@ -146,13 +146,13 @@ func TestBindAdminSocketLeavesEverythingElseUntouched(t *testing.T) {
 			},
 		},
 		{
-			name:  "a symbolic link to nothing",
+			name:  "a symbolic link to nothing stays",
 			make:  func(dir, path string) error { return os.Symlink(filepath.Join(dir, "nothing"), path) },
 			kind:  "symbolic link",
 			check: func(_, path string) error { _, err := os.Readlink(path); return err },
 		},
 		{
-			name:  "a named pipe",
+			name:  "a named pipe stays",
 			make:  func(_, path string) error { return syscall.Mkfifo(path, 0o600) },
 			kind:  "named pipe",
 			check: func(_, path string) error { _, err := os.Lstat(path); return err },

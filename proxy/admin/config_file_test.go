@@ -36,15 +36,15 @@ func TestAConfigurationIsRecognizedUnderAnotherName(t *testing.T) {
 		name, path string
 		want       bool
 	}{
-		{"the path itself", running, true},
-		{"a longer way to it", filepath.Join(dir, "sub") + "/../running.toml", true},
-		{"a relative path", "../running.toml", true},
-		{"a symbolic link", link, true},
-		{"a relative path through a symbolic link", "link.toml", true},
+		{"the path itself is the same", running, true},
+		{"a longer path to it is the same", filepath.Join(dir, "sub") + "/../running.toml", true},
+		{"a relative path is the same", "../running.toml", true},
+		{"a symbolic link is the same", link, true},
+		{"a relative path through a symbolic link is the same", "link.toml", true},
 		// A bind mount is another name of the same inode, too.
-		{"a hard link", hard, true},
-		{"another file with the same text", other, false},
-		{"a file that is missing", filepath.Join(dir, "missing.toml"), false},
+		{"a hard link is the same", hard, true},
+		{"another file with the same text is another", other, false},
+		{"a file that is missing is another", filepath.Join(dir, "missing.toml"), false},
 	} {
 		file, err := newConfigFile(c.path)
 		if err != nil {

@@ -14,7 +14,7 @@ func TestExplanationsForPeople(t *testing.T) {
 		of   Explanation
 		want string
 	}{
-		{"a forwarded request, explained by the daemon", Explanation{
+		{"a forwarded request is explained by the daemon", Explanation{
 			Request: "GET https://www.a.test/api/x?y", Result: `forwarded to http://b:1 as "/x?y", by the route "/api"`,
 			Listener: "192.0.2.1:443", Client: "2001:db8::9", ClientFrom: "an example",
 			Site:      &ExplainedSite{Host: "a.test", Name: "www.a.test", Key: "listeners[0].sites[0]", Held: new("in maintenance")},
@@ -41,7 +41,7 @@ func TestExplanationsForPeople(t *testing.T) {
   response       set X-B: 1 (from the site)
                  remove X-C (from the file)
 `},
-		{"an ambiguous path, explained by a file", Explanation{
+		{"an ambiguous path is explained by a file", Explanation{
 			Request: "GET https://x.w.test/a/..%2fapi", Result: "400", AnsweredBy: "host routing", Status: 400,
 			Listener: "l:443", Client: "192.0.2.1", ClientFrom: "an example",
 			Site:      &ExplainedSite{Host: "a.test", Name: "*.w.test", Key: "k", Held: new("")},
@@ -60,7 +60,7 @@ func TestExplanationsForPeople(t *testing.T) {
   body limit     none (from the file)
   answered by    host routing
 `},
-		{"two spellings of the site itself", Explanation{
+		{"two spellings of the site itself are explained", Explanation{
 			Site: &ExplainedSite{Host: "a.test", Name: "a.test", Key: "k"}, Route: &ExplainedRoute{Key: "k", Path: "//", ReadAs: "/"},
 		}, `
   =>
@@ -72,7 +72,7 @@ func TestExplanationsForPeople(t *testing.T) {
   rate limit     0 a second, burst 0 (from ), for
   body limit     none (from )
 `},
-		{"an unknown host, and text that could forge a line", Explanation{Request: "GET\nx", Result: "404\x1b[2J", Client: "c", ClientFrom: "f"}, `GET\u000ax
+		{"text of an unknown host cannot forge a line", Explanation{Request: "GET\nx", Result: "404\x1b[2J", Client: "c", ClientFrom: "f"}, `GET\u000ax
   => 404\u001b[2J
   client         c, f
   site           none

@@ -19,18 +19,18 @@ func TestTheAnswerToAnOrderForASiteIsRendered(t *testing.T) {
 		host       = `{"status":"ok","path":"/c","site":{"host":"a.test",`
 	)
 	for _, c := range []struct{ name, command, line, out, err string }{
-		{"maintenance for a time", "maintenance", host + maintained + `,"changed":true}`, "a.test: in maintenance since 2026-11-28 16:00:00 UTC, until 2026-11-28 16:10:00 UTC", ""},
-		{"maintenance without an end", "maintenance", host + endless + `,"changed":true}`, "a.test: in maintenance since 2026-11-28 16:00:00 UTC, until `maintenance off`", ""},
-		{"its end", "maintenance", host + serving + `,"changed":true}`, "a.test: serves again", ""},
-		{"nothing to end", "maintenance", host + serving + `,"changed":false}`, "a.test: no change", ""},
-		{"a pause", "pause", host + paused + `,"changed":true}`, "a.test: paused since 2026-11-28 16:00:00 UTC, until 2026-11-28 16:00:30 UTC, 1 request waits", ""},
-		{"its end", "resume", host + serving + `,"changed":true,"went_on":12}`, "a.test: resumed, 12 requests go on", ""},
-		{"its end in maintenance", "resume", host + endless + `,"changed":true}`, "a.test: resumed, 0 requests go on|a.test: in maintenance since 2026-11-28 16:00:00 UTC, until `maintenance off`", ""},
-		{"a forged line", "resume", `{"status":"ok","site":{"host":"\u001b[2J\n"}}`, `\u001b[2J\u000a: no change`, ""},
-		{"an unknown host", "pause", `{"status":"error","message":"no site has the host \"b.test\""}`, "", `no site has the host "b.test"`},
-		{"an older daemon", "pause", `{"status":"error","message":"unknown command: pause"}`, "", "the daemon is an older version that does not know pause"},
-		{"another program", "pause", `{"status":"ok","site":5}`, "", "the answer is not the daemon's: "},
-		{"no site", "pause", `{"status":"ok"}`, "", "the answer is not the daemon's: "},
+		{"maintenance begins for a time", "maintenance", host + maintained + `,"changed":true}`, "a.test: in maintenance since 2026-11-28 16:00:00 UTC, until 2026-11-28 16:10:00 UTC", ""},
+		{"maintenance begins without an end", "maintenance", host + endless + `,"changed":true}`, "a.test: in maintenance since 2026-11-28 16:00:00 UTC, until `maintenance off`", ""},
+		{"maintenance ends", "maintenance", host + serving + `,"changed":true}`, "a.test: serves again", ""},
+		{"there is nothing to end", "maintenance", host + serving + `,"changed":false}`, "a.test: no change", ""},
+		{"a pause begins", "pause", host + paused + `,"changed":true}`, "a.test: paused since 2026-11-28 16:00:00 UTC, until 2026-11-28 16:00:30 UTC, 1 request waits", ""},
+		{"a pause ends", "resume", host + serving + `,"changed":true,"went_on":12}`, "a.test: resumed, 12 requests go on", ""},
+		{"a pause ends in maintenance", "resume", host + endless + `,"changed":true}`, "a.test: resumed, 0 requests go on|a.test: in maintenance since 2026-11-28 16:00:00 UTC, until `maintenance off`", ""},
+		{"a line cannot be forged", "resume", `{"status":"ok","site":{"host":"\u001b[2J\n"}}`, `\u001b[2J\u000a: no change`, ""},
+		{"the host is unknown", "pause", `{"status":"error","message":"no site has the host \"b.test\""}`, "", `no site has the host "b.test"`},
+		{"the daemon is older", "pause", `{"status":"error","message":"unknown command: pause"}`, "", "the daemon is an older version that does not know pause"},
+		{"another program answers", "pause", `{"status":"ok","site":5}`, "", "the answer is not the daemon's: "},
+		{"the site is missing", "pause", `{"status":"ok"}`, "", "the answer is not the daemon's: "},
 	} {
 		reply, err := renderReply(c.command, []byte(c.line), replyTime)
 		if c.err != "" {

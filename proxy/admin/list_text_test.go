@@ -20,15 +20,15 @@ func TestAChangedListShowsWhatWasAddedAndRemoved(t *testing.T) {
 		got  string
 		want string
 	}{
-		{"one of many", KeyChange{"listeners[0].tls.acme_domains", strings.Join(long, ", "), strings.Join(swapped, ", ")}.text(),
+		{"one entry of many is replaced", KeyChange{"listeners[0].tls.acme_domains", strings.Join(long, ", "), strings.Join(swapped, ", ")}.text(),
 			"listeners[0].tls.acme_domains added new.example.com; removed 98.example.com"},
-		{"of a key that needs a restart", driftText(config.Drift{Key: "listeners[0].tls.certificates", Running: "/a.pem with /a.key", File: "/a.pem with /a.key, /b.pem with /b.key"}),
+		{"an entry of a key that needs a restart is added", driftText(config.Drift{Key: "listeners[0].tls.certificates", Running: "/a.pem with /a.key", File: "/a.pem with /a.key, /b.pem with /b.key"}),
 			"listeners[0].tls.certificates added /b.pem with /b.key"},
-		{"only removed", KeyChange{"listeners[0].tls.acme_domains", "a.test, b.test", "a.test"}.text(), "listeners[0].tls.acme_domains removed b.test"},
-		{"another order", KeyChange{"listeners[0].tls.acme_domains", "a.test, b.test", "b.test, a.test"}.text(),
+		{"one entry is removed", KeyChange{"listeners[0].tls.acme_domains", "a.test, b.test", "a.test"}.text(), "listeners[0].tls.acme_domains removed b.test"},
+		{"the order changes", KeyChange{"listeners[0].tls.acme_domains", "a.test, b.test", "b.test, a.test"}.text(),
 			"listeners[0].tls.acme_domains the same in another order or number"},
-		{"none before", KeyChange{"listeners[0].tls.acme_domains", "", "a.test"}.text(), "listeners[0].tls.acme_domains (none) -> a.test"},
-		{"no list", KeyChange{"listeners[0].tls.acme_contact", "a, b", "a, c"}.text(), "listeners[0].tls.acme_contact a, b -> a, c"},
+		{"there were none before", KeyChange{"listeners[0].tls.acme_domains", "", "a.test"}.text(), "listeners[0].tls.acme_domains (none) -> a.test"},
+		{"a text with commas is not a list", KeyChange{"listeners[0].tls.acme_contact", "a, b", "a, c"}.text(), "listeners[0].tls.acme_contact a, b -> a, c"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, c.got, c.want)

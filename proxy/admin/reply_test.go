@@ -20,17 +20,17 @@ var replyTime = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
 // replyExamples are the answers in testdata/admin, each the line of JSON that a daemon sends, with its command.
 var replyExamples = []struct{ name, file, command string }{
-	{"status of a daemon that serves", "status_busy", "status"},
-	{"status of a daemon that has just been started", "status_fresh", "status"},
-	{"status of an older daemon", "status_older", "status"},
-	{"status with all that a terminal could take for a command", "status_hostile", "status"},
-	{"diff with all kinds of changes", "diff_changes", "diff"},
-	{"diff without a change", "diff_none", "diff"},
-	{"diff of a file that would be refused", "diff_refused", "diff"},
-	{"reload that changed something", "reload_changes", "reload"},
-	{"reload of an older daemon", "reload_older", "reload"},
-	{"reload that was refused", "reload_refused", "reload"},
-	{"status that is refused", "status_denied", "status"},
+	{"status is that of a daemon that serves", "status_busy", "status"},
+	{"status is that of a daemon that has just been started", "status_fresh", "status"},
+	{"status is that of an older daemon", "status_older", "status"},
+	{"status has all that a terminal could take for a command", "status_hostile", "status"},
+	{"diff shows all kinds of changes", "diff_changes", "diff"},
+	{"diff shows no change", "diff_none", "diff"},
+	{"diff has a file that would be refused", "diff_refused", "diff"},
+	{"reload has changed something", "reload_changes", "reload"},
+	{"reload was done by an older daemon", "reload_older", "reload"},
+	{"reload was refused", "reload_refused", "reload"},
+	{"status was refused", "status_denied", "status"},
 }
 
 // replyText returns what is shown for an answer: stdout, then stderr and the exit code unless they are empty.
@@ -129,15 +129,15 @@ func checkPrintable(t *testing.T, text string) {
 
 func TestAnswersThatAreNoneAreOneClearLine(t *testing.T) {
 	for _, c := range []struct{ name, command, line, want string }{
-		{"a number where a text belongs", "status", `{"status":"ok","version":5}`, "the answer is not the daemon's: json: cannot unmarshal number"},
-		{"a text where a list belongs", "status", `{"status":"ok","listeners":"x"}`, "the answer is not the daemon's: json: cannot unmarshal string"},
-		{"a list where the difference belongs", "diff", `{"status":"ok","difference":[]}`, "the answer is not the daemon's: json: cannot unmarshal array"},
-		{"an invalid time", "status", `{"status":"ok","time":"yesterday\u001b[2J"}`, `the answer is not the daemon's: parsing time`},
-		{"a number beyond all bounds", "reload", `{"status":"ok","sites":1e400}`, "the answer is not the daemon's: json: cannot unmarshal number"},
-		{"errors that are numbers", "reload", `{"status":"error","errors":[1]}`, "the answer is not the daemon's: json: cannot unmarshal number"},
-		{"no JSON", "status", "\x1b[2J", "the answer is not the daemon's: invalid character"},
-		{"an error without a reason", "status", `{"status":"error"}`, "the daemon gave no reason"},
-		{"a reason that forges a line", "status", `{"status":"error","message":"no\nroot\u001b[31m"}`, `no\u000aroot\u001b[31m`},
+		{"a number is where a text belongs", "status", `{"status":"ok","version":5}`, "the answer is not the daemon's: json: cannot unmarshal number"},
+		{"a text is where a list belongs", "status", `{"status":"ok","listeners":"x"}`, "the answer is not the daemon's: json: cannot unmarshal string"},
+		{"a list is where the difference belongs", "diff", `{"status":"ok","difference":[]}`, "the answer is not the daemon's: json: cannot unmarshal array"},
+		{"a time is invalid", "status", `{"status":"ok","time":"yesterday\u001b[2J"}`, `the answer is not the daemon's: parsing time`},
+		{"a number is beyond all bounds", "reload", `{"status":"ok","sites":1e400}`, "the answer is not the daemon's: json: cannot unmarshal number"},
+		{"the errors are numbers", "reload", `{"status":"error","errors":[1]}`, "the answer is not the daemon's: json: cannot unmarshal number"},
+		{"it is not JSON", "status", "\x1b[2J", "the answer is not the daemon's: invalid character"},
+		{"an error has no reason", "status", `{"status":"error"}`, "the daemon gave no reason"},
+		{"a reason would forge a line", "status", `{"status":"error","message":"no\nroot\u001b[31m"}`, `no\u000aroot\u001b[31m`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := renderReply(c.command, []byte(c.line), replyTime)

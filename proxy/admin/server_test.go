@@ -100,12 +100,12 @@ func TestAdminAnswersOneCommandWithOneLine(t *testing.T) {
 	const invalid = `{"status":"error","message":"invalid input"}` + "\n"
 	tests := []struct{ name, input, want string }{
 		{"reload", "reload\n", `{"status":"ok","sites":2}` + "\n"},
-		{"a carriage return", "reload\r\n", `{"status":"ok","sites":2}` + "\n"},
+		{"a carriage return may end a line", "reload\r\n", `{"status":"ok","sites":2}` + "\n"},
 		{"two commands get one answer, to the first", "reload\nstatus\n", `{"status":"ok","sites":2}` + "\n"},
-		{"an unknown command", "restart <now>\n", `{"status":"error","message":"unknown command: restart <now>"}` + "\n"},
-		{"an empty line", "\n", invalid},
-		{"a megabyte without a newline", strings.Repeat("x", 1<<20), invalid},
-		{"a megabyte and a newline", strings.Repeat("x", 1<<20) + "\n", invalid},
+		{"an unknown command is refused", "restart <now>\n", `{"status":"error","message":"unknown command: restart <now>"}` + "\n"},
+		{"an empty line is refused", "\n", invalid},
+		{"a megabyte without a newline is refused", strings.Repeat("x", 1<<20), invalid},
+		{"a megabyte with a newline is refused", strings.Repeat("x", 1<<20) + "\n", invalid},
 	}
 	a := startServer(t, plainHandlers(), nil)
 	for _, tt := range tests {

@@ -18,30 +18,30 @@ func replies() map[string]struct{ reply, says string } {
 	type c = struct{ reply, says string }
 	errorOf := func(text string) string { return "-" + text + "\r\n" }
 	return map[string]c{
-		"another protocol":              {"HTTP/1.1 400 Bad Request\r\n\r\n", `does not answer as Redis does: a reply that begins with 'H'`},
-		"bytes at random":               {"\x00\xff\x1b[2J\n", "a reply that begins with '\\x00'"},
-		"a string of 2 GB":              {"$2147483648\r\n", "a string of 2147483648 bytes"},
-		"a string of 100 MB":            {"$104857600\r\n" + strings.Repeat("x", 1<<20), "a string of 104857600 bytes"},
-		"a length beyond all numbers":   {"$" + strings.Repeat("9", 40) + "\r\n", "where a number should be"},
-		"a length that is not a number": {"$1e9\r\n", `1e9 where a number should be`},
-		"a negative length":             {"*-7\r\n", "the text -7 where a number should be"},
-		"an array of 2 G":               {"*2147483647\r\n", "an array of 2147483647 elements"},
-		"nested arrays":                 {strings.Repeat("*1\r\n", 10_000), "arrays in arrays"},
-		"an array without an end":       {"*4096\r\n" + strings.Repeat("*4096\r\n"+strings.Repeat("$0\r\n\r\n", 4096), 100), "a reply of more than"},
-		"a line without an end":         {"+" + strings.Repeat("x", 1<<20), "a line of more than"},
-		"a string without its end":      {"$3\r\nabcdef", "does not end with CR LF"},
-		"a line without CR":             {"+OK\n", "does not end with CR LF"},
-		"half a reply":                  {"$100\r\nhalf", "no answer within 3s"},
-		"an answer of another type":     {"*1\r\n*1\r\n:1\r\n", "does not answer as Redis does: unexpected type"},
-		"READONLY":                      {errorOf("READONLY You can't write against a read only replica."), "READONLY"},
-		"NOAUTH":                        {errorOf("NOAUTH Authentication required."), "NOAUTH Authentication required.; write its password into store_password_file"},
-		"WRONGPASS":                     {errorOf("WRONGPASS invalid username-password pair"), "; correct the password"},
-		"LOADING":                       {errorOf("LOADING Redis is loading the dataset in memory"), "LOADING Redis"},
-		"OOM":                           {errorOf("OOM command not allowed when used memory > 'maxmemory'."), "; raise its maxmemory"},
-		"MOVED":                         {errorOf("MOVED 3999 127.0.0.1:6381"), "; Redis Cluster is not supported"},
-		"CLUSTERDOWN":                   {errorOf("CLUSTERDOWN Hash slot not served"), "; Redis Cluster is not supported"},
-		"an error that is too long":     {errorOf("ERR " + strings.Repeat("x", 3000)), "ERR xxx"},
-		"an error with escapes":         {errorOf("ERR \x1b[2J"), `ERR \u001b[2J`},
+		"another protocol is refused":              {"HTTP/1.1 400 Bad Request\r\n\r\n", `does not answer as Redis does: a reply that begins with 'H'`},
+		"bytes at random are refused":              {"\x00\xff\x1b[2J\n", "a reply that begins with '\\x00'"},
+		"a string of 2 GB is refused":              {"$2147483648\r\n", "a string of 2147483648 bytes"},
+		"a string of 100 MB is refused":            {"$104857600\r\n" + strings.Repeat("x", 1<<20), "a string of 104857600 bytes"},
+		"a length beyond all numbers is refused":   {"$" + strings.Repeat("9", 40) + "\r\n", "where a number should be"},
+		"a length that is not a number is refused": {"$1e9\r\n", `1e9 where a number should be`},
+		"a negative length is refused":             {"*-7\r\n", "the text -7 where a number should be"},
+		"an array of 2 G is refused":               {"*2147483647\r\n", "an array of 2147483647 elements"},
+		"nested arrays are refused":                {strings.Repeat("*1\r\n", 10_000), "arrays in arrays"},
+		"an array without an end is refused":       {"*4096\r\n" + strings.Repeat("*4096\r\n"+strings.Repeat("$0\r\n\r\n", 4096), 100), "a reply of more than"},
+		"a line without an end is refused":         {"+" + strings.Repeat("x", 1<<20), "a line of more than"},
+		"a string without its end is refused":      {"$3\r\nabcdef", "does not end with CR LF"},
+		"a line without CR is refused":             {"+OK\n", "does not end with CR LF"},
+		"half a reply is not waited for":           {"$100\r\nhalf", "no answer within 3s"},
+		"an answer of another type is refused":     {"*1\r\n*1\r\n:1\r\n", "does not answer as Redis does: unexpected type"},
+		"READONLY":                                 {errorOf("READONLY You can't write against a read only replica."), "READONLY"},
+		"NOAUTH":                                   {errorOf("NOAUTH Authentication required."), "NOAUTH Authentication required.; write its password into store_password_file"},
+		"WRONGPASS":                                {errorOf("WRONGPASS invalid username-password pair"), "; correct the password"},
+		"LOADING":                                  {errorOf("LOADING Redis is loading the dataset in memory"), "LOADING Redis"},
+		"OOM":                                      {errorOf("OOM command not allowed when used memory > 'maxmemory'."), "; raise its maxmemory"},
+		"MOVED":                                    {errorOf("MOVED 3999 127.0.0.1:6381"), "; Redis Cluster is not supported"},
+		"CLUSTERDOWN":                              {errorOf("CLUSTERDOWN Hash slot not served"), "; Redis Cluster is not supported"},
+		"an error that is too long is clipped":     {errorOf("ERR " + strings.Repeat("x", 3000)), "ERR xxx"},
+		"an error with escapes is made printable":  {errorOf("ERR \x1b[2J"), `ERR \u001b[2J`},
 	}
 }
 
@@ -83,7 +83,7 @@ func TestAServerThatSendsAnything(t *testing.T) {
 // TestRepliesCostBoundedMemory has the client package read each reply.
 func TestRepliesCostBoundedMemory(t *testing.T) {
 	for what, c := range replies() {
-		if what == "half a reply" {
+		if what == "half a reply is not waited for" {
 			continue // the client would wait for the rest
 		}
 		t.Run(what, func(t *testing.T) {

@@ -127,7 +127,7 @@ func TestAValueIsReadOnAnotherMachine(t *testing.T) {
 func TestAMachineThatEndsIsNoLongerWaitedFor(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	a, _ := runStore(t, server, nil)
-	t.Run("another machine", func(t *testing.T) {
+	t.Run("another machine lets it go", func(t *testing.T) {
 		runStore(t, server, nil)
 		waittest.For(t, "two machines", func() bool { return a.State().Machines == 2 })
 	})
@@ -194,24 +194,24 @@ func TestAValueThatCannotBeUsedCountsAsNone(t *testing.T) {
 		return data
 	}
 	for what, spoil := range map[string]func(){
-		"garbage":                     func() { server.Do("SET", key, "garbage") },
-		"a value that is much longer": func() { server.Do("SET", key, bytes.Repeat([]byte{1}, 8<<20)) },
-		"a list":                      func() { server.Do("DEL", key); server.Do("RPUSH", key, "a") },
-		"the value of another name": func() {
+		"garbage": func() { server.Do("SET", key, "garbage") },
+		"a value that is much longer counts as none": func() { server.Do("SET", key, bytes.Repeat([]byte{1}, 8<<20)) },
+		"a list counts as none":                      func() { server.Do("DEL", key); server.Do("RPUSH", key, "a") },
+		"the value of another name counts as none": func() {
 			for range 20 { // so that its version is later than any of this name
 				s.Put(t.Context(), "other", []byte("good"))
 			}
 			server.Do("SET", key, sealed("other"))
 		},
-		"an older version": func() {
+		"an older version counts as none": func() {
 			before := sealed("n")
 			s.Put(t.Context(), "n", []byte("newer"))
 			server.Do("SET", key, before)
 		},
-		"half of the value":       func() { data := sealed("n"); server.Do("SET", key, data[:len(data)/2]) },
-		"only its head":           func() { server.Do("SET", key, sealed("n")[:headBytes]) },
-		"another format":          func() { data := sealed("n"); data[0]++; server.Do("SET", key, data) },
-		"a claimed later version": func() { data := sealed("n"); data[1]++; server.Do("SET", key, data) },
+		"half of the value counts as none":                    func() { data := sealed("n"); server.Do("SET", key, data[:len(data)/2]) },
+		"its head without the rest counts as none":            func() { server.Do("SET", key, sealed("n")[:headBytes]) },
+		"another format counts as none":                       func() { data := sealed("n"); data[0]++; server.Do("SET", key, data) },
+		"a later version that is only claimed counts as none": func() { data := sealed("n"); data[1]++; server.Do("SET", key, data) },
 	} {
 		t.Run(what, func(t *testing.T) {
 			fresh()
@@ -220,7 +220,7 @@ func TestAValueThatCannotBeUsedCountsAsNone(t *testing.T) {
 			if unreadable := (UnreadableError{}); !errors.As(err, &unreadable) || unreadable.Name != "n" || !errors.Is(err, autocert.ErrCacheMiss) {
 				t.Errorf("got %q, %v, want that it cannot be used", got, err)
 			}
-			if what == "a list" {
+			if what == "a list counts as none" {
 				return // SET replaces a value of any type
 			}
 			if err := s.Put(t.Context(), "n", []byte("mended")); err != nil {
