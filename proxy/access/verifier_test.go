@@ -155,8 +155,8 @@ func TestFewRequestsWaitForTheCheckOfAnother(t *testing.T) {
 		clients, each int
 		want          int
 	}{
-		{"requests of one client", 1, 1000, maxSharingPerClient},
-		{"requests of many clients", 100, 50, maxSharing},
+		{"one client has few requests that wait", 1, 1000, maxSharingPerClient},
+		{"many clients have few requests that wait", 100, 50, maxSharing},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

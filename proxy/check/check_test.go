@@ -88,15 +88,15 @@ func TestWarningsAreAboutWhatIsLegalAndProbablyWrong(t *testing.T) {
 		want  []string
 	}{
 		{"nothing", nil, nil},
-		{"limits that just do", []string{"burst = 200", "burst = 30", "requests_per_second = 100", "requests_per_second = 1",
+		{"limits that are just large enough get no warning", []string{"burst = 200", "burst = 30", "requests_per_second = 100", "requests_per_second = 1",
 			"104857600", "65536"}, nil},
-		{"a small burst", []string{"burst = 200", "burst = 29"}, []string{
+		{"a small burst gets a warning", []string{"burst = 200", "burst = 29"}, []string{
 			"rate_limit.burst: 29 is less than what a browser asks for at once to show a page, and the rest gets 429; write 30 or more"}},
-		{"a slow refill", []string{"requests_per_second = 100", "requests_per_second = 0.25"}, []string{
+		{"a slow refill gets a warning", []string{"requests_per_second = 100", "requests_per_second = 0.25"}, []string{
 			"rate_limit.requests_per_second: 0.25 lets a client that has used its burst up wait for 4 s; write 1 or more"}},
-		{"a tiny body limit", []string{"104857600", "65535"}, []string{
+		{"a tiny body limit gets a warning", []string{"104857600", "65535"}, []string{
 			"body.limit_bytes: 65535 refuses a form with a small picture, or a push of Git, with 413; write 65536 or more"}},
-		{"limits of a site that all do something", []string{upstream, upstream + `
+		{"limits of a site that all do something get no warning", []string{upstream, upstream + `
 concurrent_wait_secs = 1
 rate_limit = { burst = 30 }
 [[listeners.sites.routes]]
@@ -108,7 +108,7 @@ rate_limit = { burst = 2 }
 path = "/b"
 redirect = "/c"
 total_requests_per_second = 1`}, nil},
-		{"limits of a site that do nothing, or too much", []string{upstream, upstream + `
+		{"limits of a site that do nothing, or too much, get warnings", []string{upstream, upstream + `
 concurrent_wait_secs = 1
 rate_limit = { burst = 29 }
 [[listeners.sites.routes]]
@@ -125,56 +125,56 @@ concurrent_wait_secs = 3`}, []string{
 			"listeners[0].sites[0].routes[1].concurrent: has no effect, because the proxy answers these requests itself; leave it out",
 			"listeners[0].sites[0].routes[1].concurrent_wait_secs: has no effect, as nothing waits; write concurrent too, or leave it out",
 		}},
-		{"a wait of a site where nothing waits", []string{upstream, upstream + "\nconcurrent_wait_secs = 1"}, []string{
+		{"a wait of a site where nothing waits gets a warning", []string{upstream, upstream + "\nconcurrent_wait_secs = 1"}, []string{
 			"listeners[0].sites[0].concurrent_wait_secs: has no effect, as nothing waits; write concurrent too, or leave it out"}},
-		{"routes for the health path", []string{upstream, upstream + "\nroutes = [{ path_exact = \"/health\", respond = 200 }, { path = \"/health\", methods = [\"POST\"], respond = 204 }]"}, []string{
+		{"routes for the health path get a warning", []string{upstream, upstream + "\nroutes = [{ path_exact = \"/health\", respond = 200 }, { path = \"/health\", methods = [\"POST\"], respond = 204 }]"}, []string{
 			`listeners[0].sites[0].routes[0].path_exact: the proxy answers GET and HEAD for "/health" itself; write another https_health_path, or "" for none, if the route is to get them`}},
-		{"a route for what was the health path", []string{upstream, upstream + "\nroutes = [{ path = \"/health\", respond = 200 }]",
+		{"a route for what was the health path gets no warning", []string{upstream, upstream + "\nroutes = [{ path = \"/health\", respond = 200 }]",
 			"[rate_limit]", "https_health_path = \"\"\n[rate_limit]"}, nil},
-		{"few connections", []string{"[rate_limit]", "max_connections = 31\n[rate_limit]"}, []string{
+		{"few connections get a warning", []string{"[rate_limit]", "max_connections = 31\n[rate_limit]"}, []string{
 			"max_connections: 31 are used up by a few browsers, which open six each over HTTP/1.1; write 32 or more"}},
-		{"a site that a manual certificate covers", []string{`mode = "self_signed"`, "mode = \"manual\"\ncert_path = \"DIR/b.pem\"\nkey_path = \"DIR/b.key\"",
+		{"a site that a manual certificate covers gets no warning", []string{`mode = "self_signed"`, "mode = \"manual\"\ncert_path = \"DIR/b.pem\"\nkey_path = \"DIR/b.key\"",
 			`"a.example"`, `"b.example"`}, nil},
-		{"a site that none covers", []string{`mode = "self_signed"`, "mode = \"manual\"\ncert_path = \"DIR/b.pem\"\nkey_path = \"DIR/b.key\""}, []string{
+		{"a site that no manual certificate covers gets a warning", []string{`mode = "self_signed"`, "mode = \"manual\"\ncert_path = \"DIR/b.pem\"\nkey_path = \"DIR/b.key\""}, []string{
 			`listeners[0].sites[0].host: "a.example" is covered by no certificate of its listener, so that no client can connect to it; ` +
 				`add a certificate for it to [listeners.tls], or correct the name`}},
-		{"an ACME listener in order", []string{`mode = "self_signed"`, configtest.ACME, "8443", "443"}, nil},
-		{"a site and a name that do not meet, the staging CA, and no port of the CA's", []string{`mode = "self_signed"`,
+		{"an ACME listener in order gets no warning", []string{`mode = "self_signed"`, configtest.ACME, "8443", "443"}, nil},
+		{"a site and a name that do not meet, the staging CA, and ports that the CA does not use get warnings", []string{`mode = "self_signed"`,
 			strings.Replace(configtest.ACME, `["a.example"]`, `["B.example"]`, 1) + "\nacme_directory = \"staging\""}, []string{
 			`listeners[0].tls.acme_directory: no browser trusts the certificates of "staging"; write "production" when the first one has come`,
 			`listeners[0].https_port: the CA connects only to the ports 443 and 80, and this listener has 8443 and 8080; write one of the two, or let a router lead there`,
 			`listeners[0].tls.acme_domains[0]: "b.example" is not a site of this listener, so its certificate is of no use; add the site, or leave the name out`,
 			`listeners[0].sites[0].host: "a.example" is covered by no certificate of its listener, so that no client can connect to it; add the name to acme_domains, or correct it`}},
-		{"names that another listener has validated", []string{`mode = "self_signed"`, configtest.ACME, "https_port = 8443", "https_port = 443",
+		{"names that another listener has validated get no warning", []string{`mode = "self_signed"`, configtest.ACME, "https_port = 8443", "https_port = 443",
 			upstream, upstream + secondListener + "[[listeners.sites]]\nhost = \"a.example\"\nupstream = \"127.0.0.1:3000\""}, nil},
-		{"a name that only the second listener has", []string{`mode = "self_signed"`, configtest.ACME, "https_port = 8443", "https_port = 443",
+		{"a name that only the second listener has gets a warning", []string{`mode = "self_signed"`, configtest.ACME, "https_port = 8443", "https_port = 443",
 			upstream, upstream + strings.ReplaceAll(secondListener, "a.example", "c.example") + "[[listeners.sites]]\nhost = \"c.example\"\nupstream = \"127.0.0.1:3000\""}, []string{
 			`listeners[1].https_port: the CA connects only to the ports 443 and 80, and this listener has 8448 and 0; write one of the two, or let a router lead there`}},
 		{"a CA of one's own may use any port", []string{`mode = "self_signed"`, configtest.ACME + "\nacme_directory = \"https://ca.internal/directory\""}, nil},
-		{"names with an address", []string{upstream, `upstream = "app.internal:3000"`}, nil},
-		{"a name without an address", []string{upstream, `upstream = "nowhere.internal:3000"`}, []string{
+		{"names with an address get no warning", []string{upstream, `upstream = "app.internal:3000"`}, nil},
+		{"a name without an address gets a warning", []string{upstream, `upstream = "nowhere.internal:3000"`}, []string{
 			`listeners[0].sites[0].upstream: the name "nowhere.internal" has no address; correct it, or make it known to the machine's resolver`}},
-		{"a name with an empty answer", []string{upstream, `upstream = "empty.internal:3000"`}, []string{
+		{"a name with an empty answer gets a warning", []string{upstream, `upstream = "empty.internal:3000"`}, []string{
 			`listeners[0].sites[0].upstream: the name "empty.internal" has no address; correct it, or make it known to the machine's resolver`}},
-		{"a name with addresses of no use", []string{upstream, `upstream = "useless.internal:3000"`}, []string{
+		{"a name with addresses of no use gets a warning", []string{upstream, `upstream = "useless.internal:3000"`}, []string{
 			`listeners[0].sites[0].upstream: the name "useless.internal" has no address; correct it, or make it known to the machine's resolver`}},
-		{"a resolver that hangs", []string{upstream, `upstream = "hangs.internal:3000"`}, []string{
+		{"a resolver that hangs gets a warning", []string{upstream, `upstream = "hangs.internal:3000"`}, []string{
 			`listeners[0].sites[0].upstream: the name "hangs.internal" was not looked up in time; look at the machine's resolver`}},
-		{"a resolver that gives up", []string{upstream, `upstream = "slow.internal:3000"`}, []string{
+		{"a resolver that gives up gets a warning", []string{upstream, `upstream = "slow.internal:3000"`}, []string{
 			`listeners[0].sites[0].upstream: the name "slow.internal" was not looked up in time; look at the machine's resolver`}},
-		{"a resolver at fault", []string{upstream, `upstream = "broken.internal:3000"`}, []string{
+		{"a resolver at fault gets a warning", []string{upstream, `upstream = "broken.internal:3000"`}, []string{
 			`listeners[0].sites[0].upstream: the name "broken.internal" cannot be looked up: server \u001b[2Jmisbehaving; look at the machine's resolver`}},
-		{"an upstream that is the listener itself", []string{upstream, `upstream = "127.0.0.1:8443"`}, []string{
+		{"an upstream that is the listener itself gets a warning", []string{upstream, `upstream = "127.0.0.1:8443"`}, []string{
 			`listeners[0].sites[0].upstream: "127.0.0.1:8443" is this proxy's own listeners[0].https_port, so that requests go round until they fail; ` +
 				`write the address of the program behind the proxy`}},
-		{"by a name, the redirect port", []string{upstream, `upstream = "localhost:8080"`}, []string{
+		{"an upstream that is the redirect port, by a name, gets a warning", []string{upstream, `upstream = "localhost:8080"`}, []string{
 			`listeners[0].sites[0].upstream: "localhost:8080" is this proxy's own listeners[0].http_port, so that requests go round until they fail; ` +
 				`write the address of the program behind the proxy`}},
-		{"the health port", []string{upstream, `upstream = "127.0.0.1:9900"`}, []string{
+		{"an upstream that is the health port gets a warning", []string{upstream, `upstream = "127.0.0.1:9900"`}, []string{
 			`listeners[0].sites[0].upstream: "127.0.0.1:9900" is this proxy's own health_check_port, so that requests go round until they fail; ` +
 				`write the address of the program behind the proxy`}},
-		{"the port of another address", []string{upstream, `upstream = "127.0.0.2:8443"`}, nil},
-		{"a port that is off", []string{upstream, `upstream = "127.0.0.1:8081"`, "8080", "0"}, nil},
+		{"an upstream at the same port of another address gets no warning", []string{upstream, `upstream = "127.0.0.2:8443"`}, nil},
+		{"an upstream at a port that is off gets no warning", []string{upstream, `upstream = "127.0.0.1:8081"`, "8080", "0"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := warningLines(t, dir, configtest.Edited(t, configtest.Minimal, c.edits...), testEnvironment(), false)
@@ -204,7 +204,7 @@ func TestCertificatesNearTheirEndGetAWarning(t *testing.T) {
 		want string
 	}{
 		{"a third of its life is left", 17 * time.Hour, configtest.Now, ""},
-		{"less than that", 15 * time.Hour, configtest.Now, `listeners[0].tls.cert_path: the certificate for "a.example" expires at 2026-06-02T03:00:00Z, in 15 h 0 min; renew it, and see why it was not`},
+		{"less than a third of its life is left", 15 * time.Hour, configtest.Now, `listeners[0].tls.cert_path: the certificate for "a.example" expires at 2026-06-02T03:00:00Z, in 15 h 0 min; renew it, and see why it was not`},
 		{"it has not begun", 48 * time.Hour, configtest.Now.Add(-time.Minute), `listeners[0].tls.cert_path: the certificate for "a.example" is not valid before 2026-06-01T12:00:00Z; look at the clock, or wait until then`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -234,7 +234,7 @@ upstream = "127.0.0.1:1"
 		want string
 	}{
 		{"a third of its life is left", 17 * time.Hour, configtest.Now, ""},
-		{"less than that", 15 * time.Hour, configtest.Now, `listeners[0].sites[0].upstream_client_cert_path: the certificate for "a.example", which the upstream is shown, expires at 2026-06-02T03:00:00Z, in 15 h 0 min; renew it, and reload`},
+		{"less than a third of its life is left", 15 * time.Hour, configtest.Now, `listeners[0].sites[0].upstream_client_cert_path: the certificate for "a.example", which the upstream is shown, expires at 2026-06-02T03:00:00Z, in 15 h 0 min; renew it, and reload`},
 		{"it has not begun", 48 * time.Hour, configtest.Now.Add(-time.Minute), `listeners[0].sites[0].upstream_client_cert_path: the certificate for "a.example", which the upstream is shown, is not valid before 2026-06-01T12:00:00Z; look at the clock, or wait until then`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -388,17 +388,17 @@ func TestCheckReportsOnStdoutAndWarnsOnStderr(t *testing.T) {
 		code           int
 		stdout, stderr string
 	}{
-		{"a good one", Options{Path: good}, 0, "configuration OK: " + good + ": 1 listener, 1 site\n", ""},
-		{"one with a warning", Options{Path: warned}, 0, "configuration OK: " + warned + ": 1 listener, 1 site, 1 warning\n",
+		{"a good file is reported", Options{Path: good}, 0, "configuration OK: " + good + ": 1 listener, 1 site\n", ""},
+		{"a file with a warning is reported, and the warning is on stderr", Options{Path: warned}, 0, "configuration OK: " + warned + ": 1 listener, 1 site, 1 warning\n",
 			"warning: rate_limit.burst (line 4): 5 is less than "},
-		{"a bad one", Options{Path: bad}, 1, "", "rate_limit.burst (line 3): 0 is out of range; write a number above 0, up to 1000000000\nbody.limit_bytes (line 5): "},
-		{"a good one as JSON", Options{Path: good, JSON: true}, 0, `{"status":"ok","path":"` + good + `","listeners":1,"sites":1,"errors":[],"warnings":[]}` + "\n", ""},
-		{"a warning as JSON", Options{Path: warned, JSON: true}, 0, `{"status":"ok","path":"` + warned + `","listeners":1,"sites":1,"errors":[],"warnings":[{"key":"rate_limit.burst","problem":"5 is`, ""},
-		{"a bad one as JSON", Options{Path: bad, JSON: true}, 1, `{"status":"error","path":"` + bad + `","listeners":0,"sites":0,"errors":[{"key":"rate_limit.burst","problem":"0 is out of range;`, ""},
-		{"a warning about a site", Options{Path: site}, 0, "configuration OK: " + site + ": 1 listener, 1 site, 1 warning\n",
+		{"a bad file has its faults on stderr", Options{Path: bad}, 1, "", "rate_limit.burst (line 3): 0 is out of range; write a number above 0, up to 1000000000\nbody.limit_bytes (line 5): "},
+		{"a good file is reported as JSON", Options{Path: good, JSON: true}, 0, `{"status":"ok","path":"` + good + `","listeners":1,"sites":1,"errors":[],"warnings":[]}` + "\n", ""},
+		{"a warning is reported as JSON", Options{Path: warned, JSON: true}, 0, `{"status":"ok","path":"` + warned + `","listeners":1,"sites":1,"errors":[],"warnings":[{"key":"rate_limit.burst","problem":"5 is`, ""},
+		{"a bad file is reported as JSON", Options{Path: bad, JSON: true}, 1, `{"status":"error","path":"` + bad + `","listeners":0,"sites":0,"errors":[{"key":"rate_limit.burst","problem":"0 is out of range;`, ""},
+		{"a warning about a site names the site", Options{Path: site}, 0, "configuration OK: " + site + ": 1 listener, 1 site, 1 warning\n",
 			"warning: listeners[0].sites[0].upstream (line 15, a.example): \"127.0.0.1:9900\" is this proxy's own health_check_port"},
-		{"an error in a site as JSON", Options{Path: badSite, JSON: true}, 1, `{"status":"error","path":"` + badSite + `","listeners":0,"sites":0,"errors":[{"key":"listeners[0].sites[0].upstream","problem":"missing; write the host:port to forward to, as in \"127.0.0.1:3000\"","line":12,"host":"a.example"}],"warnings":[]}` + "\n", ""},
-		{"a missing one as JSON", Options{Path: dir + "/gone", JSON: true}, 1, `{"status":"error","path":"` + dir + `/gone","listeners":0,"sites":0,"errors":[{"key":"","problem":"` + dir + `/gone: no such file`, ""},
+		{"an error in a site names the site, as JSON", Options{Path: badSite, JSON: true}, 1, `{"status":"error","path":"` + badSite + `","listeners":0,"sites":0,"errors":[{"key":"listeners[0].sites[0].upstream","problem":"missing; write the host:port to forward to, as in \"127.0.0.1:3000\"","line":12,"host":"a.example"}],"warnings":[]}` + "\n", ""},
+		{"a missing file is reported as JSON", Options{Path: dir + "/gone", JSON: true}, 1, `{"status":"error","path":"` + dir + `/gone","listeners":0,"sites":0,"errors":[{"key":"","problem":"` + dir + `/gone: no such file`, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer

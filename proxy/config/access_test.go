@@ -22,14 +22,14 @@ func TestDenyWinsOverAllow(t *testing.T) {
 		a    Access
 		want access.ListVerdict
 	}{
-		{"no list", Access{}, access.Unlisted},
-		{"in deny", Access{Deny: set("192.0.2.0/24")}, access.Denied},
-		{"in a small allow, and a large deny", Access{Allow: set("192.0.2.7/32"), Deny: set("192.0.0.0/16")}, access.Denied},
-		{"in a large allow, and a small deny", Access{Allow: set("0.0.0.0/0"), Deny: set("192.0.2.7/32")}, access.Denied},
-		{"in allow", Access{Allow: set("192.0.2.0/24"), Deny: set("192.0.2.8/32")}, access.Allowed},
-		{"not in allow", Access{Allow: set("192.0.2.8/32")}, access.NotAllowed},
-		{"an empty allow", Access{Allow: set()}, access.NotAllowed},
-		{"not in deny", Access{Deny: set("192.0.2.8/32")}, access.Unlisted},
+		{"an address is not listed where there is no list", Access{}, access.Unlisted},
+		{"an address in deny is denied", Access{Deny: set("192.0.2.0/24")}, access.Denied},
+		{"deny wins over a smaller network in allow", Access{Allow: set("192.0.2.7/32"), Deny: set("192.0.0.0/16")}, access.Denied},
+		{"deny wins over a larger network in allow", Access{Allow: set("0.0.0.0/0"), Deny: set("192.0.2.7/32")}, access.Denied},
+		{"an address in allow is allowed", Access{Allow: set("192.0.2.0/24"), Deny: set("192.0.2.8/32")}, access.Allowed},
+		{"an address that is not in allow is not allowed", Access{Allow: set("192.0.2.8/32")}, access.NotAllowed},
+		{"an empty allow allows no address", Access{Allow: set()}, access.NotAllowed},
+		{"an address that is not in deny is not listed", Access{Deny: set("192.0.2.8/32")}, access.Unlisted},
 	} {
 		if got := test.a.ByList(client); got != test.want {
 			t.Errorf("%s: got %d, want %d", test.name, got, test.want)

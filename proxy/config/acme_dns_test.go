@@ -30,12 +30,12 @@ dns_key_file = "DIR/a.key"`
 		file, listener string
 		want           DNS01
 	}{
-		"of the file":        {update, "", updates},
-		"some of the file":   {update, "acme_dns_zone = \"example.com.\"\nacme_dns_key_algorithm = \"hmac-sha512\"", ownZone},
-		"none of the file":   {update, "acme_dns = \"responder\"\nacme_dns_bind = \"[::1]:5300\"", DNS01{Method: DNSResponder, Bind: "[::1]:5300"}},
-		"of the listener":    {"", "acme_dns = \"responder\"\nacme_dns_bind = \"127.0.0.1:53\"\nacme_dns_host = \"Edge.example.net\"", DNS01{Method: DNSResponder, Bind: "127.0.0.1:53", Host: "edge.example.net"}},
-		"of both":            {`dns_present_url = "http://127.0.0.1/p"`, "acme_dns = \"webhook\"\nacme_dns_cleanup_url = \"https://127.0.0.1/c\"\nacme_dns_header_file = \"DIR/a.key\"", DNS01{Method: DNSWebhook, PresentURL: "http://127.0.0.1/p", CleanUpURL: "https://127.0.0.1/c", HeaderFile: dir + "/a.key"}},
-		"only of the method": {"dns = \"responder\"\ndns_bind = \"127.0.0.1:53\"\ndns_server = \"nonsense\"", "", DNS01{Method: DNSResponder, Bind: "127.0.0.1:53"}},
+		"a listener that sets nothing has all from the file":          {update, "", updates},
+		"a listener that sets some keys has the others from the file": {update, "acme_dns_zone = \"example.com.\"\nacme_dns_key_algorithm = \"hmac-sha512\"", ownZone},
+		"a listener with another method has nothing from the file":    {update, "acme_dns = \"responder\"\nacme_dns_bind = \"[::1]:5300\"", DNS01{Method: DNSResponder, Bind: "[::1]:5300"}},
+		"a listener needs nothing from the file":                      {"", "acme_dns = \"responder\"\nacme_dns_bind = \"127.0.0.1:53\"\nacme_dns_host = \"Edge.example.net\"", DNS01{Method: DNSResponder, Bind: "127.0.0.1:53", Host: "edge.example.net"}},
+		"the keys of the file and of the listener come together":      {`dns_present_url = "http://127.0.0.1/p"`, "acme_dns = \"webhook\"\nacme_dns_cleanup_url = \"https://127.0.0.1/c\"\nacme_dns_header_file = \"DIR/a.key\"", DNS01{Method: DNSWebhook, PresentURL: "http://127.0.0.1/p", CleanUpURL: "https://127.0.0.1/c", HeaderFile: dir + "/a.key"}},
+		"only the keys of the method are read":                        {"dns = \"responder\"\ndns_bind = \"127.0.0.1:53\"\ndns_server = \"nonsense\"", "", DNS01{Method: DNSResponder, Bind: "127.0.0.1:53"}},
 	} {
 		cfg, err := parseText(dir, dnsText(tc.file, tc.listener))
 		if err != nil {
@@ -57,20 +57,20 @@ func TestWhatDNS01Needs(t *testing.T) {
 		file, listener string
 		want           []string // parts of the errors
 	}{
-		"a method":           {"", "", []string{`listeners[0].sites[0].host: "*.a.example" is a wildcard, whose certificate needs DNS-01; set dns = "responder"`}},
-		"a known method":     {`dns = "route53"`, "", []string{`acme.dns: "route53" is not a way`}},
-		"an address":         {`dns = "responder"`, "", []string{"acme.dns_bind: missing"}},
-		"its own address":    {"", `acme_dns = "responder"`, []string{"listeners[0].tls.acme_dns_bind: missing"}},
-		"a port":             {"dns = \"responder\"\ndns_bind = \"127.0.0.1\"", "", []string{"acme.dns_bind: \"127.0.0.1\" is not an address with a port"}},
-		"no name":            {"dns = \"responder\"\ndns_bind = \"localhost:53\"", "", []string{"acme.dns_bind"}},
-		"a whole address":    {"dns = \"responder\"\ndns_bind = \"0.0.0.0:53\"", "", []string{"acme.dns_bind: \"0.0.0.0:53\" is a wildcard"}},
-		"a host":             {"dns = \"responder\"\ndns_bind = \"127.0.0.1:53\"\ndns_host = \"a b\"", "", []string{`acme.dns_host: "a b" is not a name`}},
-		"a server and a key": {`dns = "rfc2136"`, "", []string{"acme.dns_key_file: missing", "acme.dns_key_name: missing", "acme.dns_server: missing"}},
-		"a server's port":    {"dns = \"rfc2136\"\ndns_server = \"::1\"\ndns_key_name = \"k\"\ndns_key_file = \"DIR/a.key\"", "", []string{`acme.dns_server: "::1" has no valid port`}},
-		"a file that exists": {"dns = \"rfc2136\"\ndns_server = \"[::1]:53\"\ndns_key_name = \"k\"\ndns_key_file = \"DIR/none.key\"", "", []string{"acme.dns_key_file"}},
-		"an algorithm":       {"dns = \"rfc2136\"\ndns_server = \"[::1]:53\"\ndns_key_name = \"k\"\ndns_key_file = \"DIR/a.key\"\ndns_key_algorithm = \"hmac-md5\"", "", []string{`acme.dns_key_algorithm: "hmac-md5" is not`}},
-		"two URLs":           {`dns = "webhook"`, "", []string{"acme.dns_cleanup_url: missing", "acme.dns_present_url: missing"}},
-		"URLs":               {"dns = \"webhook\"\ndns_present_url = \"ftp://x/\"\ndns_cleanup_url = \"http://user:pass@x/\"", "", []string{`acme.dns_cleanup_url: "http://user:xxxxx@x/" holds a user`, `acme.dns_present_url: "ftp://x/" is not a URL`}},
+		"a wildcard needs a method":                          {"", "", []string{`listeners[0].sites[0].host: "*.a.example" is a wildcard, whose certificate needs DNS-01; set dns = "responder"`}},
+		"the method must be a known one":                     {`dns = "route53"`, "", []string{`acme.dns: "route53" is not a way`}},
+		"a responder needs an address":                       {`dns = "responder"`, "", []string{"acme.dns_bind: missing"}},
+		"a listener's responder needs an address of its own": {"", `acme_dns = "responder"`, []string{"listeners[0].tls.acme_dns_bind: missing"}},
+		"the responder's address needs a port":               {"dns = \"responder\"\ndns_bind = \"127.0.0.1\"", "", []string{"acme.dns_bind: \"127.0.0.1\" is not an address with a port"}},
+		"the responder's address must not be a name":         {"dns = \"responder\"\ndns_bind = \"localhost:53\"", "", []string{"acme.dns_bind"}},
+		"the responder's address must not be a wildcard":     {"dns = \"responder\"\ndns_bind = \"0.0.0.0:53\"", "", []string{"acme.dns_bind: \"0.0.0.0:53\" is a wildcard"}},
+		"the responder's host must be a name":                {"dns = \"responder\"\ndns_bind = \"127.0.0.1:53\"\ndns_host = \"a b\"", "", []string{`acme.dns_host: "a b" is not a name`}},
+		"updates need a server and a key":                    {`dns = "rfc2136"`, "", []string{"acme.dns_key_file: missing", "acme.dns_key_name: missing", "acme.dns_server: missing"}},
+		"the server needs a port":                            {"dns = \"rfc2136\"\ndns_server = \"::1\"\ndns_key_name = \"k\"\ndns_key_file = \"DIR/a.key\"", "", []string{`acme.dns_server: "::1" has no valid port`}},
+		"the key's file must exist":                          {"dns = \"rfc2136\"\ndns_server = \"[::1]:53\"\ndns_key_name = \"k\"\ndns_key_file = \"DIR/none.key\"", "", []string{"acme.dns_key_file"}},
+		"the key's algorithm must be a known one":            {"dns = \"rfc2136\"\ndns_server = \"[::1]:53\"\ndns_key_name = \"k\"\ndns_key_file = \"DIR/a.key\"\ndns_key_algorithm = \"hmac-md5\"", "", []string{`acme.dns_key_algorithm: "hmac-md5" is not`}},
+		"a webhook needs two URLs":                           {`dns = "webhook"`, "", []string{"acme.dns_cleanup_url: missing", "acme.dns_present_url: missing"}},
+		"URLs":                                               {"dns = \"webhook\"\ndns_present_url = \"ftp://x/\"\ndns_cleanup_url = \"http://user:pass@x/\"", "", []string{`acme.dns_cleanup_url: "http://user:xxxxx@x/" holds a user`, `acme.dns_present_url: "ftp://x/" is not a URL`}},
 	} {
 		_, err := parseText(dir, dnsText(tc.file, tc.listener))
 		var lines []string

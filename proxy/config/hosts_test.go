@@ -14,7 +14,7 @@ func TestHostsAreListedFromAFileThatMayBeInvalid(t *testing.T) {
 		want       []string
 		err        string
 	}{
-		{"hosts and aliases, sorted, each once", `
+		{"hosts and aliases are sorted, each once", `
 nonsense = true
 [[listeners]]
 [[listeners.sites]]
@@ -36,11 +36,11 @@ host = "a b"
 [[listeners.sites]]
 host = "*.apps.test"
 `, []string{"*.apps.test", "a.test", "b.test", "www.b.test"}, ""},
-		{"inline tables", `listeners = [{ sites = [{ host = "a.test" }, { host = "c.test" }] }]`, []string{"a.test", "c.test"}, ""},
-		{"values of the wrong type", `listeners = 5`, nil, ""},
-		{"sites of the wrong type", `listeners = [{ sites = [5] }]`, nil, ""},
-		{"no TOML", "host = ", nil, "line 1"},
-		{"nested too deeply", "a = " + strings.Repeat("[", 1000), nil, "nested deeper"},
+		{"inline tables are read", `listeners = [{ sites = [{ host = "a.test" }, { host = "c.test" }] }]`, []string{"a.test", "c.test"}, ""},
+		{"values of the wrong type are left out", `listeners = 5`, nil, ""},
+		{"sites of the wrong type are left out", `listeners = [{ sites = [5] }]`, nil, ""},
+		{"a text that is not TOML is refused", "host = ", nil, "line 1"},
+		{"a text that is nested too deeply is refused", "a = " + strings.Repeat("[", 1000), nil, "nested deeper"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "c.toml")

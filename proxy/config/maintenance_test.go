@@ -33,11 +33,11 @@ maintenance_allow = []
 		got, want []netip.Prefix
 		shared    bool
 	}{
-		"the file":                         {cfg.Maintenance.Allow, inherited, true},
-		"the site":                         {site.Maintenance.Allow, inherited, true},
-		"a route without the key":          {site.Routes[0].Maintenance.Allow, inherited, true},
-		"a route with networks of its own": {site.Routes[1].Maintenance.Allow, []netip.Prefix{netip.MustParsePrefix("2001:db8::/32")}, false},
-		"a route with no networks":         {site.Routes[2].Maintenance.Allow, nil, false},
+		"the file has its own networks":                        {cfg.Maintenance.Allow, inherited, true},
+		"the site has the file's networks":                     {site.Maintenance.Allow, inherited, true},
+		"a route without the key has the file's networks":      {site.Routes[0].Maintenance.Allow, inherited, true},
+		"a route with networks of its own does not share them": {site.Routes[1].Maintenance.Allow, []netip.Prefix{netip.MustParsePrefix("2001:db8::/32")}, false},
+		"a route with an empty list has no networks":           {site.Routes[2].Maintenance.Allow, nil, false},
 	} {
 		if diff := cmp.Diff(c.want, c.got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 			t.Errorf("%s: the networks differ (-want +got):\n%s", name, diff)

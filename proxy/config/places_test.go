@@ -28,23 +28,23 @@ func TestPlacesOfKeysInEveryFormThatTOMLHas(t *testing.T) {
 		want       map[string]int
 	}{
 		{"nothing", "# only a comment", map[string]int{}},
-		{"keys and comments", "a = 1 # b = 2\n\n# [t]\n  b=2\r\nc = 3", map[string]int{"a": 1, "b": 4, "c": 5}},
+		{"keys are found between comments", "a = 1 # b = 2\n\n# [t]\n  b=2\r\nc = 3", map[string]int{"a": 1, "b": 4, "c": 5}},
 		{"tables", "a = 1\n[t]\nb = 2\n[ t . u ]\nc = 3\n", map[string]int{"a": 1, "t": 2, "t.b": 3, "t.u": 4, "t.u.c": 5}},
-		{"a table without a header of its own", "\n[t.u]\na = 1\n", map[string]int{"t": 2, "t.u": 2, "t.u.a": 3}},
-		{"a table with a header after one below it", "[t.u]\na = 1\n[t]\nb = 1\n", map[string]int{"t": 3, "t.u": 1, "t.u.a": 2, "t.b": 4}},
-		{"dotted keys", "a . b.c = 1\na.d = 2\n", map[string]int{"a": 1, "a.b": 1, "a.b.c": 1, "a.d": 2}},
-		{"arrays of tables", "[[l]]\na = 1\n[l.t]\nm = 1\n[[l.s]]\nh = 1\n[[l.s]]\nh = 2\n[[l.s.r]]\np = 1\n[[l]]\n[[l.s]]\nh = 3\n", map[string]int{
+		{"a table needs no header of its own", "\n[t.u]\na = 1\n", map[string]int{"t": 2, "t.u": 2, "t.u.a": 3}},
+		{"a table may have its header after one below it", "[t.u]\na = 1\n[t]\nb = 1\n", map[string]int{"t": 3, "t.u": 1, "t.u.a": 2, "t.b": 4}},
+		{"dotted keys are found", "a . b.c = 1\na.d = 2\n", map[string]int{"a": 1, "a.b": 1, "a.b.c": 1, "a.d": 2}},
+		{"arrays of tables are counted", "[[l]]\na = 1\n[l.t]\nm = 1\n[[l.s]]\nh = 1\n[[l.s]]\nh = 2\n[[l.s.r]]\np = 1\n[[l]]\n[[l.s]]\nh = 3\n", map[string]int{
 			"l": 1, "l[0]": 1, "l[0].a": 2, "l[0].t": 3, "l[0].t.m": 4, "l[0].s": 5, "l[0].s[0]": 5, "l[0].s[0].h": 6, "l[0].s[1]": 7, "l[0].s[1].h": 8,
 			"l[0].s[1].r": 9, "l[0].s[1].r[0]": 9, "l[0].s[1].r[0].p": 10, "l[1]": 11, "l[1].s": 12, "l[1].s[0]": 12, "l[1].s[0].h": 13}},
-		{"inline tables in an array", "s = [{h = 1, u.v = 2}, # ]\n  {h = 3},\n\n  # {\n  {h = \"}\"}]\nz = 1\n", map[string]int{
+		{"inline tables in an array are counted", "s = [{h = 1, u.v = 2}, # ]\n  {h = 3},\n\n  # {\n  {h = \"}\"}]\nz = 1\n", map[string]int{
 			"s": 1, "s[0]": 1, "s[0].h": 1, "s[0].u": 1, "s[0].u.v": 1, "s[1]": 2, "s[1].h": 2, "s[2]": 5, "s[2].h": 5, "z": 6}},
-		{"arrays over several lines", "a = [\n1, [2,\n3],\n]\nb = []\nc = {}\nd = 1\n", map[string]int{
+		{"arrays may have several lines", "a = [\n1, [2,\n3],\n]\nb = []\nc = {}\nd = 1\n", map[string]int{
 			"a": 1, "a[0]": 2, "a[1]": 2, "a[1][0]": 2, "a[1][1]": 3, "b": 5, "c": 6, "d": 7}},
 		{"strings", "a = \"\\\"#\\\\\"\nb = '\\'\nc = \"\"\"\n[x]\ny = 1\\\"\"\"\"\"\"\nd = '''\n# '' '''\ne = \"\"\nf = ''\ng = 1\n", map[string]int{
 			"a": 1, "b": 2, "c": 3, "d": 6, "e": 8, "f": 9, "g": 10}},
-		{"keys in quotes", "\"a.b\" = 1\n'c d'.\"e\\u00e9\\x41\\n\" = 2\n[\"t]\".u]\n\"\" = 3\n", map[string]int{
+		{"keys may be in quotes", "\"a.b\" = 1\n'c d'.\"e\\u00e9\\x41\\n\" = 2\n[\"t]\".u]\n\"\" = 3\n", map[string]int{
 			`"a.b"`: 1, `"c d"`: 2, `"c d"."eéA\n"`: 2, `"t]"`: 3, `"t]".u`: 3, `"t]".u.""`: 4}},
-		{"dates and numbers", "a = 1979-05-27 07:32:00\nb = [1.5, -inf, 0x1F, true]\nc = 07:32:00.5 # x\nd = 1", map[string]int{
+		{"dates and numbers are skipped", "a = 1979-05-27 07:32:00\nb = [1.5, -inf, 0x1F, true]\nc = 07:32:00.5 # x\nd = 1", map[string]int{
 			"a": 1, "b": 2, "b[0]": 2, "b[1]": 2, "b[2]": 2, "b[3]": 2, "c": 3, "d": 4}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -267,12 +267,12 @@ func TestErrorsNameTheLineAndTheHost(t *testing.T) {
 	for _, c := range []struct {
 		name, text, want string
 	}{
-		{"a missing key of a site", "[[listeners.sites]]\n\nhost = \"B.example\"\n", `listeners[0].sites[1].upstream (line 15, b.example): missing; `},
-		{"a key of a site without a host", "[[listeners.sites]]\nupstream = \"x\"\n", `listeners[0].sites[1].upstream (line 16): "x" has no port; `},
-		{"a host that is not a name", "[[listeners.sites]]\nhost = \"a\\nb\"\nupstream = \"x:1\"\n", `listeners[0].sites[1].host (line 16): "a\nb" is not a valid host name`},
-		{"an array over several lines", "aliases = [\n  \"b.example\",\n  \"c_c\",\n]\n", `listeners[0].sites[0].aliases[1] (line 17, a.example): "c_c" is not a valid host name`},
-		{"a route", "[[listeners.sites.routes]]\npath = \"/\"\nrespond = 1\n", `listeners[0].sites[0].routes[0].respond (line 17, a.example): 1 is not a response status`},
-		{"a missing table", "[[listeners]]\nbind_addr = \"127.0.0.2\"\n", `listeners[1].tls.mode (line 15): missing; `},
+		{"a site lacks a key", "[[listeners.sites]]\n\nhost = \"B.example\"\n", `listeners[0].sites[1].upstream (line 15, b.example): missing; `},
+		{"a site lacks a host", "[[listeners.sites]]\nupstream = \"x\"\n", `listeners[0].sites[1].upstream (line 16): "x" has no port; `},
+		{"a site's host is not a name", "[[listeners.sites]]\nhost = \"a\\nb\"\nupstream = \"x:1\"\n", `listeners[0].sites[1].host (line 16): "a\nb" is not a valid host name`},
+		{"an array has several lines", "aliases = [\n  \"b.example\",\n  \"c_c\",\n]\n", `listeners[0].sites[0].aliases[1] (line 17, a.example): "c_c" is not a valid host name`},
+		{"a route has a fault", "[[listeners.sites.routes]]\npath = \"/\"\nrespond = 1\n", `listeners[0].sites[0].routes[0].respond (line 17, a.example): 1 is not a response status`},
+		{"a listener lacks a table", "[[listeners]]\nbind_addr = \"127.0.0.2\"\n", `listeners[1].tls.mode (line 15): missing; `},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := parseText(t.TempDir(), configtest.Minimal+c.text)

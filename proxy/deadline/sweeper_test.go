@@ -77,8 +77,8 @@ func TestAnOwnerThatDoesNotEndIsEndedByForce(t *testing.T) {
 		name string
 		end  func(timer *Timer)
 	}{
-		{"by its deadline", func(*Timer) {}},
-		{"as idle, to make room", func(timer *Timer) { timer.EndIdle() }},
+		{"it ends by its deadline", func(*Timer) {}},
+		{"it ends as idle, to make room", func(timer *Timer) { timer.EndIdle() }},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
@@ -234,11 +234,11 @@ func TestAnOwnerRestsUntilItsDeadlineIsSetAnew(t *testing.T) {
 		at     time.Duration
 		want   bool
 	}{
-		{"within the rest", func(*Timer) {}, rest - 1, false},
-		{"after the rest", func(*Timer) {}, rest, true},
-		{"a later deadline", func(timer *Timer) { timer.Set(PhaseBody, far+time.Second) }, rest / 2, true},
-		{"another phase", func(timer *Timer) { timer.Set(PhaseTunnel, far) }, rest / 2, true},
-		{"a shorter deadline", func(timer *Timer) { timer.Shorten(PhaseBody, time.Minute) }, rest / 2, true},
+		{"it is left alone within the rest", func(*Timer) {}, rest - 1, false},
+		{"it is looked at after the rest", func(*Timer) {}, rest, true},
+		{"a later deadline ends the rest", func(timer *Timer) { timer.Set(PhaseBody, far+time.Second) }, rest / 2, true},
+		{"another phase ends the rest", func(timer *Timer) { timer.Set(PhaseTunnel, far) }, rest / 2, true},
+		{"a shorter deadline ends the rest", func(timer *Timer) { timer.Shorten(PhaseBody, time.Minute) }, rest / 2, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			timer, owner := addTimer(NewSweeper())
@@ -252,7 +252,7 @@ func TestAnOwnerRestsUntilItsDeadlineIsSetAnew(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a deadline that passes within the rest", func(t *testing.T) {
+	t.Run("a deadline that passes within the rest ends the owner", func(t *testing.T) {
 		timer, owner := addTimer(NewSweeper())
 		timer.Set(PhaseBody, time.Second)
 		owner.rest = far
@@ -262,7 +262,7 @@ func TestAnOwnerRestsUntilItsDeadlineIsSetAnew(t *testing.T) {
 			t.Error("the deadline did not pass")
 		}
 	})
-	t.Run("an owner that makes progress", func(t *testing.T) {
+	t.Run("an owner that makes progress is looked at again", func(t *testing.T) {
 		timer, owner := addTimer(NewSweeper())
 		timer.Set(PhaseBody, time.Second)
 		owner.rest, owner.more = rest, time.Millisecond // too little to move the deadline

@@ -37,12 +37,12 @@ func TestPathsThatAreNotLogFilesAreRefused(t *testing.T) {
 		prepare func(t *testing.T, path string)
 		want    string // after the key; PATH is replaced by the path
 	}{
-		{"a FIFO that nobody reads", func(t *testing.T, path string) {
+		{"a FIFO that nobody reads is refused", func(t *testing.T, path string) {
 			if err := syscall.Mkfifo(path, 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}, "PATH is a named pipe; use the path of a regular file"},
-		{"a FIFO with a reader", func(t *testing.T, path string) {
+		{"a FIFO with a reader is refused", func(t *testing.T, path string) {
 			if err := syscall.Mkfifo(path, 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -52,29 +52,29 @@ func TestPathsThatAreNotLogFilesAreRefused(t *testing.T) {
 			}
 			t.Cleanup(func() { f.Close() })
 		}, "PATH is a named pipe; use the path of a regular file"},
-		{"a directory", func(t *testing.T, path string) {
+		{"a directory is refused", func(t *testing.T, path string) {
 			if err := os.Mkdir(path, 0o700); err != nil {
 				t.Fatal(err)
 			}
 		}, "PATH is a directory; use the path of a regular file"},
-		{"a socket", func(t *testing.T, path string) {
+		{"a socket is refused", func(t *testing.T, path string) {
 			ln, err := net.Listen("unix", path)
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { ln.Close() })
 		}, "PATH is a socket; use the path of a regular file"},
-		{"a symbolic link to a device", func(t *testing.T, path string) {
+		{"a symbolic link to a device is refused", func(t *testing.T, path string) {
 			if err := os.Symlink("/dev/null", path); err != nil {
 				t.Fatal(err)
 			}
 		}, "PATH is a device; use the path of a regular file"},
-		{"a path below a file", func(t *testing.T, path string) {
+		{"a path below a file is refused", func(t *testing.T, path string) {
 			if err := os.WriteFile(filepath.Dir(path), nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}, "open PATH: not a directory"},
-		{"a directory that is missing", func(*testing.T, string) {},
+		{"a path in a missing directory is refused", func(*testing.T, string) {},
 			"open PATH: no such file or directory; create its directory"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -113,9 +113,9 @@ func TestTheLogFileIsAppendedTo(t *testing.T) {
 		name, before string
 		want         []string
 	}{
-		{"a new file", "", []string{"INFO SHUTDOWN"}},
-		{"a file with whole lines", "first\n", []string{"first", "INFO SHUTDOWN"}},
-		{"a file that ends within a line", "first\ntor", []string{"first", "tor", "INFO SHUTDOWN"}},
+		{"a new file gets the line", "", []string{"INFO SHUTDOWN"}},
+		{"a file with whole lines keeps them", "first\n", []string{"first", "INFO SHUTDOWN"}},
+		{"a file that ends within a line gets a new line", "first\ntor", []string{"first", "tor", "INFO SHUTDOWN"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			target := filepath.Join(t.TempDir(), "log")

@@ -62,10 +62,10 @@ func TestAddressesInLines(t *testing.T) {
 		want string
 	}{
 		{"IPv4", netip.MustParseAddr("203.0.113.50"), "203.0.113.50"},
-		{"IPv6 in its shortest form", netip.MustParseAddr("2001:0db8:0::7"), "2001:db8::7"},
-		{"IPv4-mapped IPv6 as IPv4", netip.MustParseAddr("::ffff:203.0.113.50"), "203.0.113.50"},
+		{"an IPv6 address has its shortest form", netip.MustParseAddr("2001:0db8:0::7"), "2001:db8::7"},
+		{"an IPv4-mapped address is shown as IPv4", netip.MustParseAddr("::ffff:203.0.113.50"), "203.0.113.50"},
 		{"a zone is left out", netip.MustParseAddr("fe80::1%eth0"), "fe80::1"},
-		{"no address is a dash", netip.Addr{}, "-"},
+		{"a missing address is a dash", netip.Addr{}, "-"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got, want := string(Line{}.Addr("ip", tt.ip).buf), " ip="+tt.want; got != want {

@@ -258,11 +258,11 @@ func TestATornLineIsNotJoinedToTheNext(t *testing.T) {
 		partial int
 		want    []string
 	}{
-		{"a disk that is full in the middle of a line", syscall.ENOSPC, 31,
+		{"the disk gets full in the middle of a line", syscall.ENOSPC, 31,
 			[]string{"INFO S", "WARN LOG_DROPPED sink=file lines=1", "INFO SHUTDOWN i=2"}},
-		{"a disk that is full before the newline", syscall.ENOSPC, len("2000-01-01T00:00:00.000Z INFO SHUTDOWN i=1"),
+		{"the disk gets full before the newline", syscall.ENOSPC, len("2000-01-01T00:00:00.000Z INFO SHUTDOWN i=1"),
 			[]string{"INFO SHUTDOWN i=1", "WARN LOG_DROPPED sink=file lines=1", "INFO SHUTDOWN i=2"}},
-		{"an output that takes only a part and returns no error", nil, 31,
+		{"the output takes only a part and returns no error", nil, 31,
 			[]string{"INFO S", "WARN LOG_DROPPED sink=file lines=1", "INFO SHUTDOWN i=2"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -395,8 +395,8 @@ func TestAnUnreadPipeDoesNotStallOrHang(t *testing.T) {
 		name  string
 		flags int
 	}{
-		{"a blocking pipe, as a shell gives", 0},
-		{"a pipe in non-blocking mode", unix.O_NONBLOCK},
+		{"a blocking pipe, as a shell gives it, does not stall the daemon", 0},
+		{"a pipe in non-blocking mode does not stall the daemon", unix.O_NONBLOCK},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			defer goleak.VerifyNone(t, goleak.IgnoreCurrent())

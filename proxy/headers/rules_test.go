@@ -186,11 +186,11 @@ func TestASetOfRulesIsBounded(t *testing.T) {
 		list []Rule
 		want string
 	}{
-		{"no rules", nil, ""},
-		{"as many as possible", slices.Repeat([]Rule{{Op: Remove, Name: "X"}}, MaxRules), ""},
-		{"too many", slices.Repeat([]Rule{{Op: Remove, Name: "X"}}, MaxRules+1), "has 129 rules; at most 128"},
-		{"too much", slices.Repeat([]Rule{{Op: Set, Name: "X", Value: strings.Repeat("v", MaxValueBytes)}}, 4), "at most 32768 are allowed"},
-		{"too much once the placeholders are replaced", slices.Repeat([]Rule{{Op: Set, Name: "X", Value: strings.Repeat("{host}", 34)}}, 4), "at most 32768 are allowed"},
+		{"a set without rules is accepted", nil, ""},
+		{"as many rules as allowed are accepted", slices.Repeat([]Rule{{Op: Remove, Name: "X"}}, MaxRules), ""},
+		{"too many rules are refused", slices.Repeat([]Rule{{Op: Remove, Name: "X"}}, MaxRules+1), "has 129 rules; at most 128"},
+		{"values that are too long are refused", slices.Repeat([]Rule{{Op: Set, Name: "X", Value: strings.Repeat("v", MaxValueBytes)}}, 4), "at most 32768 are allowed"},
+		{"values that are too long with their placeholders replaced are refused", slices.Repeat([]Rule{{Op: Set, Name: "X", Value: strings.Repeat("{host}", 34)}}, 4), "at most 32768 are allowed"},
 	} {
 		for i := range tt.list {
 			tt.list[i].Name = fmt.Sprintf("X-%d", i)

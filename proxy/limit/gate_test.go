@@ -166,22 +166,22 @@ func TestAWaitingRequestMakesOnlyRequestsBeyondAShareGiveWay(t *testing.T) {
 		want  int
 		cause GaveWay
 	}{
-		{"the oldest request of a client above its share", 4, []int{1, 1, 1, 2}, nil, 3, 0, GaveWay{Held: 3, Share: 1}},
-		{"not one of a client within its share", 4, []int{2, 1, 1, 4}, nil, 3, 1, GaveWay{Held: 2, Share: 1}},
-		{"none when all clients are within their shares", 4, []int{1, 2, 4, 5}, nil, 3, -1, GaveWay{}},
-		{"none for a client that has its share", 4, []int{1, 1, 1, 3}, nil, 3, -1, GaveWay{}},
-		{"none of the client's own requests", 4, []int{1, 1, 1, 1}, nil, 1, -1, GaveWay{}},
-		{"a request whose response has not begun", 4, []int{1, 1, 1, 2}, func(r []*gateRequest) { r[0].answering, r[2].answering = true, true }, 3, 1, GaveWay{Held: 3, Share: 1}},
-		{"the newest of the requests whose response has begun", 4, []int{1, 1, 1, 2}, func(r []*gateRequest) {
+		{"the oldest request of a client above its share gives way", 4, []int{1, 1, 1, 2}, nil, 3, 0, GaveWay{Held: 3, Share: 1}},
+		{"a request of a client within its share does not give way", 4, []int{2, 1, 1, 4}, nil, 3, 1, GaveWay{Held: 2, Share: 1}},
+		{"none gives way when all clients are within their shares", 4, []int{1, 2, 4, 5}, nil, 3, -1, GaveWay{}},
+		{"none gives way for a client that has its share", 4, []int{1, 1, 1, 3}, nil, 3, -1, GaveWay{}},
+		{"none of the client's own requests gives way", 4, []int{1, 1, 1, 1}, nil, 1, -1, GaveWay{}},
+		{"a request whose response has not begun gives way first", 4, []int{1, 1, 1, 2}, func(r []*gateRequest) { r[0].answering, r[2].answering = true, true }, 3, 1, GaveWay{Held: 3, Share: 1}},
+		{"the newest of the requests whose response has begun gives way", 4, []int{1, 1, 1, 2}, func(r []*gateRequest) {
 			for _, r := range r {
 				r.answering = true
 			}
 		}, 3, 2, GaveWay{Held: 3, Share: 1}},
-		{"the request that its client has held up for longest", 4, []int{1, 1, 2, 4}, func(r []*gateRequest) {
+		{"the request that its client has held up for longest gives way", 4, []int{1, 1, 2, 4}, func(r []*gateRequest) {
 			r[1].heldUp, r[2].heldUp = stalled, 2*stalled
 		}, 3, 2, GaveWay{Stalled: true, Held: 1, Share: 1}},
-		{"none that was held up only for a moment", 4, []int{1, 2, 4, 5}, func(r []*gateRequest) { r[1].heldUp = stalled - 1 }, 3, -1, GaveWay{}},
-		{"none at a gate with one place", 1, []int{1}, nil, 2, -1, GaveWay{}},
+		{"none that was held up only for a moment gives way", 4, []int{1, 2, 4, 5}, func(r []*gateRequest) { r[1].heldUp = stalled - 1 }, 3, -1, GaveWay{}},
+		{"none gives way at a gate with one place", 1, []int{1}, nil, 2, -1, GaveWay{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

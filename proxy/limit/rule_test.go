@@ -119,8 +119,8 @@ func TestTakeDoesNotAllocateForAKnownClient(t *testing.T) {
 	l := New(time.Now)
 	addr, now := netip.MustParseAddr("2001:db8::1"), time.Now()
 	for name, rule := range map[string]*Rule{
-		"a scope": scoped(l, "one", 1e6, 1e6), "a refusal in a scope": scoped(l, "two", 1e-9, 1), "a total limit": withTotal(l, "three", 1e6),
-		"a refusal by a total limit": withTotal(l, "four", 1e-9),
+		"a rule in a scope allocates nothing": scoped(l, "one", 1e6, 1e6), "a refusal in a scope allocates nothing": scoped(l, "two", 1e-9, 1), "a total limit allocates nothing": withTotal(l, "three", 1e6),
+		"a refusal by a total limit allocates nothing": withTotal(l, "four", 1e-9),
 	} {
 		countTaken(l, now, addr, rule, 3)
 		if got := testing.AllocsPerRun(1000, func() { l.Take(now, addr, rule) }); got != 0 {

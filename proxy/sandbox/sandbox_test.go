@@ -320,17 +320,17 @@ func TestSandboxRowsFollowSymbolicLinks(t *testing.T) {
 		row  row
 		want []string
 	}{
-		{"a row without a path", row{}, nil},
-		{"a file", row{path: in("keys/site.key")}, []string{in("keys")}},
-		{"a file that is not there yet", row{path: in("log/other.log")}, []string{in("log")}},
-		{"a directory that is not there", row{path: in("missing/file")}, nil},
-		{"a link, as certbot has it", row{path: in("live/site.pem")}, []string{in("archive"), in("live")}},
-		{"links in a chain", row{path: in("twice")}, []string{dir, in("config")}},
-		{"a link to nothing", row{path: in("broken")}, []string{dir}},
-		{"links in a circle", row{path: in("circle")}, []string{dir}},
-		{"a tree", row{path: in("acme"), tree: true}, []string{in("acme")}},
-		{"a tree that is not there", row{path: in("missing"), tree: true}, nil},
-		{"a tree that is a file", row{path: in("keys/site.key"), tree: true}, nil},
+		{"a row without a path opens nothing", row{}, nil},
+		{"a file opens its directory", row{path: in("keys/site.key")}, []string{in("keys")}},
+		{"a file that is not there yet opens its directory", row{path: in("log/other.log")}, []string{in("log")}},
+		{"a file in a directory that is not there opens nothing", row{path: in("missing/file")}, nil},
+		{"a link, as certbot has it, opens both directories", row{path: in("live/site.pem")}, []string{in("archive"), in("live")}},
+		{"links in a chain open every directory", row{path: in("twice")}, []string{dir, in("config")}},
+		{"a link to nothing opens its own directory", row{path: in("broken")}, []string{dir}},
+		{"links in a circle open their own directory", row{path: in("circle")}, []string{dir}},
+		{"a tree opens itself", row{path: in("acme"), tree: true}, []string{in("acme")}},
+		{"a tree that is not there opens nothing", row{path: in("missing"), tree: true}, nil},
+		{"a tree that is a file opens nothing", row{path: in("keys/site.key"), tree: true}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

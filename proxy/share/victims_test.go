@@ -22,26 +22,26 @@ func TestWhoGivesWay(t *testing.T) {
 		victim  int // -1 for none
 		limit   Limit
 	}{
-		{"nobody before the patience ends", fill(holder{0, 1, Blocked, time.Hour}, 8), 0, patience - time.Millisecond, -1, None},
-		{"nobody while all are within their shares and move", []holder{{0, 0, Streaming, 9}, {0, 1, Streaming, 9}, {1, 1, Waiting, time.Hour}, {1, 1, Blocked, soon},
+		{"nobody gives way before the patience ends", fill(holder{0, 1, Blocked, time.Hour}, 8), 0, patience - time.Millisecond, -1, None},
+		{"nobody gives way while all are within their shares and move", []holder{{0, 0, Streaming, 9}, {0, 1, Streaming, 9}, {1, 1, Waiting, time.Hour}, {1, 1, Blocked, soon},
 			{2, 2, Streaming, 9}, {2, 2, Streaming, 9}, {3, 2, Waiting, time.Hour}, {3, 2, Waiting, time.Hour}}, 0, patience, -1, None},
-		{"the one that waits longest, for an upstream without a connection", []holder{{0, 1, Streaming, 9}, {0, 1, Streaming, 9}, {1, 1, Waiting, 3 * time.Second}, {1, 1, Blocked, soon},
+		{"the one that waits longest gives way for an upstream without a connection", []holder{{0, 1, Streaming, 9}, {0, 1, Streaming, 9}, {1, 1, Waiting, 3 * time.Second}, {1, 1, Blocked, soon},
 			{2, 2, Streaming, 9}, {2, 2, Streaming, 9}, {3, 2, Waiting, 5 * time.Second}, {3, 2, Waiting, 4 * time.Second}}, 0, patience, 6, Reserve},
-		{"the one that its client has blocked longest, of a client above its share", []holder{{0, 1, Blocked, time.Second}, {0, 2, Blocked, 2 * time.Second},
+		{"the one that its client has blocked longest gives way, of a client above its share", []holder{{0, 1, Blocked, time.Second}, {0, 2, Blocked, 2 * time.Second},
 			{0, 1, Waiting, time.Hour}, {1, 1, Blocked, time.Hour}, {1, 2, Streaming, 9}, {2, 1, Streaming, 9}, {2, 2, Streaming, 9}, {3, 2, Streaming, 9}}, 0, patience, 1, OfClient},
-		{"then the one that waits longest for its upstream", []holder{{0, 1, Waiting, time.Second}, {0, 2, Waiting, 2 * time.Second},
+		{"then the one that waits longest for its upstream gives way", []holder{{0, 1, Waiting, time.Second}, {0, 2, Waiting, 2 * time.Second},
 			{0, 1, Streaming, 1}, {1, 1, Blocked, time.Hour}, {1, 2, Streaming, 9}, {2, 1, Streaming, 9}, {2, 2, Streaming, 9}, {3, 2, Streaming, 9}}, 0, patience, 1, OfClient},
-		{"then the newest that streams", []holder{{0, 1, Streaming, 9}, {0, 2, Blocked, 3},
+		{"then the newest that streams gives way", []holder{{0, 1, Streaming, 9}, {0, 2, Blocked, 3},
 			{0, 1, Streaming, 4}, {1, 1, Blocked, time.Hour}, {1, 2, Streaming, 1}, {2, 1, Streaming, 1}, {2, 2, Streaming, 1}, {3, 2, Streaming, 1}}, 0, patience, 1, OfClient},
-		{"one of an upstream above its share", []holder{{0, 1, Waiting, 9}, {0, 1, Waiting, 9}, {1, 1, Waiting, 9}, {1, 1, Waiting, 99}, {2, 1, Waiting, 9},
+		{"one of an upstream above its share gives way", []holder{{0, 1, Waiting, 9}, {0, 1, Waiting, 9}, {1, 1, Waiting, 9}, {1, 1, Waiting, 99}, {2, 1, Waiting, 9},
 			{2, 2, Waiting, time.Hour}, {3, 2, Waiting, time.Hour}, {3, 2, Waiting, time.Hour}}, 0, patience, 3, OfUpstream},
-		{"the one that its client has blocked longest, where nobody is above a share", []holder{{0, 1, Blocked, time.Second}, {0, 1, Streaming, 9},
+		{"the one that its client has blocked longest gives way where nobody is above a share", []holder{{0, 1, Blocked, time.Second}, {0, 1, Streaming, 9},
 			{1, 1, Blocked, 2 * time.Second}, {1, 1, Waiting, time.Hour}, {2, 2, Streaming, 9}, {2, 2, Streaming, 9}, {3, 2, Streaming, 9}, {3, 2, Streaming, 9}}, 0, patience, 2, Stalled},
-		{"one of a client above its share, where it is that which gives the same upstream more than its share", []holder{{0, 0, Waiting, 9}, {0, 0, Waiting, 99}, {0, 0, Waiting, 9}, {0, 0, Waiting, 9}, {0, 0, Waiting, 9},
+		{"one of a client above its share gives way if that client gives the same upstream more than its share", []holder{{0, 0, Waiting, 9}, {0, 0, Waiting, 99}, {0, 0, Waiting, 9}, {0, 0, Waiting, 9}, {0, 0, Waiting, 9},
 			{1, 1, Blocked, time.Hour}, {2, 1, Streaming, 9}, {3, 1, Streaming, 9}}, 0, patience, 1, OfClient},
-		{"nobody for an upstream that clients within their shares give more than its share", []holder{{0, 0, Waiting, 9}, {0, 0, Waiting, 99}, {1, 0, Waiting, 9}, {1, 0, Waiting, 9}, {2, 0, Waiting, 9},
+		{"nobody gives way for an upstream that clients within their shares give more than its share", []holder{{0, 0, Waiting, 9}, {0, 0, Waiting, 99}, {1, 0, Waiting, 9}, {1, 0, Waiting, 9}, {2, 0, Waiting, 9},
 			{3, 1, Blocked, time.Hour}, {3, 1, Streaming, 9}, {3, 1, Streaming, 9}}, 0, patience, -1, None},
-		{"only one that uses the upstream whose own bound is met", []holder{{0, 0, Waiting, 1}, {0, 0, Waiting, 2}, {1, 0, Streaming, 9}, {2, 0, Streaming, 9},
+		{"only one that uses the upstream whose own bound is met gives way", []holder{{0, 0, Waiting, 1}, {0, 0, Waiting, 2}, {1, 0, Streaming, 9}, {2, 0, Streaming, 9},
 			{3, 1, Blocked, time.Hour}, {3, 1, Blocked, time.Hour}, {3, 1, Blocked, time.Hour}}, 4, patience, 1, OfClient},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -130,11 +130,11 @@ func TestAClientAtItsShareGivesWayToItself(t *testing.T) {
 		asks   int // 3 has no connection; 0 and 2 have some
 		want   bool
 	}{
-		{"a request that waits", Waiting, time.Second, 1, 3, true},
-		{"one of two that are spread already, for an upstream below the reserve", Waiting, time.Second, 2, 3, true},
-		{"none for the same upstream", Waiting, time.Second, 1, 1, false},
-		{"none that waits for a moment", Waiting, patience - 1, 1, 2, false},
-		{"none that streams, for an upstream with connections", Streaming, time.Second, 1, 2, false},
+		{"a request that waits gives way", Waiting, time.Second, 1, 3, true},
+		{"one of two that are spread already gives way for an upstream below the reserve", Waiting, time.Second, 2, 3, true},
+		{"none gives way for the same upstream", Waiting, time.Second, 1, 1, false},
+		{"none that waits for a moment gives way", Waiting, patience - 1, 1, 2, false},
+		{"none that streams gives way for an upstream with connections", Streaming, time.Second, 1, 2, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := New(8)

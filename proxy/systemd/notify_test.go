@@ -78,15 +78,15 @@ func TestNotifierIgnoresWhatDoesNotFitTheState(t *testing.T) {
 		before func(*Notifier)
 		do     func(*Notifier)
 	}{
-		{"no reload before READY", func(*Notifier) {}, func(n *Notifier) { n.Reloading(); n.Reloaded("") }},
-		{"no second READY", func(n *Notifier) { n.Ready("") }, func(n *Notifier) { n.Ready("") }},
-		{"no end of a reload that has not begun", func(n *Notifier) { n.Ready("") }, func(n *Notifier) { n.Reloaded("") }},
-		{"no second RELOADING in one reload", func(n *Notifier) { n.Ready(""); n.Reloading() }, (*Notifier).Reloading},
-		{"no READY after STOPPING", func(n *Notifier) { n.Stopping("", time.Second) }, func(n *Notifier) { n.Ready("") }},
-		{"no RELOADING after STOPPING", func(n *Notifier) { n.Ready(""); n.Stopping("", time.Second) }, (*Notifier).Reloading},
-		{"no READY of a reload that STOPPING overtook",
+		{"no reload is told before READY", func(*Notifier) {}, func(n *Notifier) { n.Reloading(); n.Reloaded("") }},
+		{"READY is not told twice", func(n *Notifier) { n.Ready("") }, func(n *Notifier) { n.Ready("") }},
+		{"the end of a reload that has not begun is not told", func(n *Notifier) { n.Ready("") }, func(n *Notifier) { n.Reloaded("") }},
+		{"RELOADING is not told twice in one reload", func(n *Notifier) { n.Ready(""); n.Reloading() }, (*Notifier).Reloading},
+		{"READY is not told after STOPPING", func(n *Notifier) { n.Stopping("", time.Second) }, func(n *Notifier) { n.Ready("") }},
+		{"RELOADING is not told after STOPPING", func(n *Notifier) { n.Ready(""); n.Stopping("", time.Second) }, (*Notifier).Reloading},
+		{"the end of a reload that STOPPING overtook is not told",
 			func(n *Notifier) { n.Ready(""); n.Reloading(); n.Stopping("", time.Second) }, func(n *Notifier) { n.Reloaded("") }},
-		{"no second STOPPING", func(n *Notifier) { n.Stopping("", time.Second) }, func(n *Notifier) { n.Stopping("", time.Second) }},
+		{"STOPPING is not told twice", func(n *Notifier) { n.Stopping("", time.Second) }, func(n *Notifier) { n.Stopping("", time.Second) }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -157,9 +157,9 @@ func TestNotifierReadyFailsWhenNobodyListens(t *testing.T) {
 	dir := sockettest.Dir(t)
 	tests := []struct{ name, socket, want string }{
 		{"the socket is missing", filepath.Join(dir, "missing"), "no such file or directory"},
-		{"an abstract name without a listener", "@reverse-proxy-nobody", "connection refused"},
-		{"a relative path", "notify", "neither an absolute path nor an abstract name"},
-		{"another kind of address", "vsock:2:1234", "neither an absolute path nor an abstract name"},
+		{"an abstract name has no listener", "@reverse-proxy-nobody", "connection refused"},
+		{"a path is relative", "notify", "neither an absolute path nor an abstract name"},
+		{"an address is of another kind", "vsock:2:1234", "neither an absolute path nor an abstract name"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
