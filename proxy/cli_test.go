@@ -22,18 +22,18 @@ func TestWrongUsageIsReportedInOneLineAndExitsWith2(t *testing.T) {
 		args []string
 		want string
 	}{
-		"an unknown flag":                     {[]string{"--confg", "x"}, `flag provided but not defined: -confg; did you mean "--config"?`},
-		"a flag like no other":                {[]string{"--colour"}, "flag provided but not defined: -colour; see"},
-		"a flag in the other case":            {[]string{"explain", "-x", "POST"}, `flag provided but not defined: -x; did you mean "-X"?`},
-		"a flag near to no word":              {[]string{"-v"}, "flag provided but not defined: -v; see"},
-		"a letter with another command":       {[]string{"reload", "-X", "POST"}, "-X does not go with reload"},
-		"an unknown command":                  {[]string{"restart"}, `unknown command "restart"; see`},
-		"two commands":                        {[]string{"reload", "status"}, `one command at a time: "status" after "reload"`},
-		"a flag of a command without it":      {[]string{"--socket", "/s"}, "--socket goes with reload or status"},
-		"a flag of the daemon with a command": {[]string{"reload", "--validate"}, "--validate does not go with reload"},
-		"a flag before a command":             {[]string{"--allow-wildcard-bind", "status"}, "--allow-wildcard-bind does not go with status"},
-		"an empty path":                       {[]string{"--config="}, "--config needs a path"},
-		"no value":                            {[]string{"--config"}, "flag needs an argument: -config"},
+		"an unknown flag gets a suggestion":               {[]string{"--confg", "x"}, `flag provided but not defined: -confg; did you mean "--config"?`},
+		"a flag like no other gets none":                  {[]string{"--colour"}, "flag provided but not defined: -colour; see"},
+		"a flag in the other case gets a suggestion":      {[]string{"explain", "-x", "POST"}, `flag provided but not defined: -x; did you mean "-X"?`},
+		"a flag near to no word gets none":                {[]string{"-v"}, "flag provided but not defined: -v; see"},
+		"a letter does not go with another command":       {[]string{"reload", "-X", "POST"}, "-X does not go with reload"},
+		"an unknown command is refused":                   {[]string{"restart"}, `unknown command "restart"; see`},
+		"two commands are refused":                        {[]string{"reload", "status"}, `one command at a time: "status" after "reload"`},
+		"a flag of a command is refused without it":       {[]string{"--socket", "/s"}, "--socket goes with reload or status"},
+		"a flag of the daemon does not go with a command": {[]string{"reload", "--validate"}, "--validate does not go with reload"},
+		"a flag before a command does not go with it":     {[]string{"--allow-wildcard-bind", "status"}, "--allow-wildcard-bind does not go with status"},
+		"an empty path is refused":                        {[]string{"--config="}, "--config needs a path"},
+		"a missing value is refused":                      {[]string{"--config"}, "flag needs an argument: -config"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

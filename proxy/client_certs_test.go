@@ -167,14 +167,14 @@ func TestNoSessionResumesAcrossSitesThatDemandCertificates(t *testing.T) {
 			// keeps reports whether a host has the same demand after the reload, and refuses whether its clients fail then.
 			keeps, refuses func(host string) bool
 		}{
-			{"no reload", nil, func(string) bool { return true }, func(string) bool { return false }},
-			{"a reload that changes nothing", before, func(string) bool { return true }, func(string) bool { return false }},
-			{"another CA", func() map[string]*clientDemand {
+			{"nothing was reloaded", nil, func(string) bool { return true }, func(string) bool { return false }},
+			{"a reload changes nothing", before, func(string) bool { return true }, func(string) bool { return false }},
+			{"the CA is another one", func() map[string]*clientDemand {
 				return map[string]*clientDemand{"a.test": demandFor("a.test", other, "2", true), "b.test": demandFor("b.test", other, "2", true), "optional.test": demandFor("optional.test", other, "2", false)}
 			},
 				func(host string) bool { return host == "plain.test" }, func(host string) bool { return host != "plain.test" }},
 			{"no site demands certificates any more", func() map[string]*clientDemand { return map[string]*clientDemand{} }, func(host string) bool { return host == "plain.test" }, func(string) bool { return false }},
-			{"a demand at the plain site", func() map[string]*clientDemand {
+			{"the plain site demands certificates", func() map[string]*clientDemand {
 				return map[string]*clientDemand{"plain.test": demandFor("plain.test", ca, "1", true), "a.test": demandFor("a.test", ca, "1", false), "b.test": before()["b.test"], "optional.test": before()["optional.test"]}
 			},
 				func(host string) bool { return host == "b.test" || host == "optional.test" }, func(string) bool { return false }},
@@ -227,16 +227,16 @@ func TestWhichCertificatesOfClientsAreAccepted(t *testing.T) {
 			certificate        *tls.Certificate
 			required, optional bool
 		}{
-			{"a valid one", ca.issue(t, ann, -time.Minute, time.Hour), true, true},
-			{"one of an intermediate CA", newTestCA(t, "intermediate", ca).issue(t, ann, -time.Minute, time.Hour), true, true},
+			{"a valid one is accepted", ca.issue(t, ann, -time.Minute, time.Hour), true, true},
+			{"one of an intermediate CA is accepted", newTestCA(t, "intermediate", ca).issue(t, ann, -time.Minute, time.Hour), true, true},
 			{"none", nil, false, true},
-			{"an expired one", ca.issue(t, ann, -time.Hour, -time.Minute), false, false},
-			{"one that is not yet valid", ca.issue(t, ann, time.Minute, time.Hour), false, false},
-			{"one of another CA of the same name", other.issue(t, ann, -time.Minute, time.Hour), false, false},
-			{"as many as are allowed", sending(maxClientChain), true, true},
-			{"one more than is allowed", sending(maxClientChain + 1), false, false},
-			{"a chain of twenty", long.issue(t, ann, -time.Minute, time.Hour), false, false},
-			{"a subject that is too long", ca.issue(t, pkix.Name{CommonName: strings.Repeat("x", maxSubjectBytes+1)}, -time.Minute, time.Hour), false, false},
+			{"an expired one is refused", ca.issue(t, ann, -time.Hour, -time.Minute), false, false},
+			{"one that is not yet valid is refused", ca.issue(t, ann, time.Minute, time.Hour), false, false},
+			{"one of another CA of the same name is refused", other.issue(t, ann, -time.Minute, time.Hour), false, false},
+			{"a chain as long as allowed is accepted", sending(maxClientChain), true, true},
+			{"a chain with one more is refused", sending(maxClientChain + 1), false, false},
+			{"a chain of twenty is refused", long.issue(t, ann, -time.Minute, time.Hour), false, false},
+			{"a subject that is too long is refused", ca.issue(t, pkix.Name{CommonName: strings.Repeat("x", maxSubjectBytes+1)}, -time.Minute, time.Hour), false, false},
 		} {
 			for _, host := range hosts {
 				want := test.required && host == "a.test" || test.optional && host == "optional.test"
@@ -273,12 +273,12 @@ func TestARequestBelongsToTheSiteOfItsHandshake(t *testing.T) {
 		demand   *clientDemand
 		want     bool
 	}{
-		{"no demand anywhere", nil, "plain.test", nil, true},
-		{"the site of the handshake", of(a), "a.test", a, true},
-		{"the same, after a reload that changes nothing", of(a), "a.test", demandFor("a.test", ca, "1", true), true},
-		{"another site with the same CA", of(a), "b.test", b, false},
-		{"a plain site over a connection of one that demands", of(a), "plain.test", nil, false},
-		{"a site that demands over a plain connection", nil, "a.test", a, false},
+		{"no site demands one", nil, "plain.test", nil, true},
+		{"the site of the handshake is asked", of(a), "a.test", a, true},
+		{"the site of the handshake is asked, after a reload that changes nothing", of(a), "a.test", demandFor("a.test", ca, "1", true), true},
+		{"another site with the same CA is asked", of(a), "b.test", b, false},
+		{"a plain site is asked over a connection of one that demands", of(a), "plain.test", nil, false},
+		{"a site that demands is asked over a plain connection", nil, "a.test", a, false},
 		{"the site demands another CA now", of(a), "a.test", changed, false},
 		{"the site has stopped demanding one", of(a), "a.test", nil, true},
 	} {
@@ -297,10 +297,10 @@ func TestTheUpstreamGetsTheClientsCertificateAndNoForgedOne(t *testing.T) {
 		status   int
 		want     string
 	}{
-		{"with a certificate", &clientIdentity{host: "a.test", id: "optional 1", subject: "CN=ann", fingerprint: "ab"}, 200, "X-Client-Cert-Subject: CN=ann\r\nX-Client-Cert-Fingerprint: ab\r\n"},
-		{"without one", &clientIdentity{host: "a.test", id: "optional 1"}, 200, ""},
-		{"over a connection of another site", nil, 421, ""},
-		{"with one of another site", &clientIdentity{host: "b.test", id: "optional 1", subject: "CN=ann", fingerprint: "ab"}, 421, ""},
+		{"the client has a certificate", &clientIdentity{host: "a.test", id: "optional 1", subject: "CN=ann", fingerprint: "ab"}, 200, "X-Client-Cert-Subject: CN=ann\r\nX-Client-Cert-Fingerprint: ab\r\n"},
+		{"the client has none", &clientIdentity{host: "a.test", id: "optional 1"}, 200, ""},
+		{"the connection is of another site", nil, 421, ""},
+		{"the certificate is for another site", &clientIdentity{host: "b.test", id: "optional 1", subject: "CN=ann", fingerprint: "ab"}, 421, ""},
 	} {
 		p := newTestPipeline(t)
 		p.dynamic.Load().sites.find(0, "a.test").demand = demandFor("a.test", ca, "1", false)

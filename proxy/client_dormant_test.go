@@ -106,8 +106,8 @@ func TestADormantConnectionEnds(t *testing.T) {
 		change func(*pathOptions)
 		end    func(p *dataPath)
 	}{
-		{"when it has been idle for too long", func(o *pathOptions) { o.idle = time.Second }, func(*dataPath) {}},
-		{"in a drain", nil, func(p *dataPath) {
+		{"it ends when it has been idle for too long", func(o *pathOptions) { o.idle = time.Second }, func(*dataPath) {}},
+		{"it ends in a drain", nil, func(p *dataPath) {
 			p.isDraining.Store(true)
 			p.registry.mu.Lock()
 			defer p.registry.mu.Unlock()
@@ -115,14 +115,14 @@ func TestADormantConnectionEnds(t *testing.T) {
 				c.drain()
 			}
 		}},
-		{"to make room", nil, func(p *dataPath) {
+		{"it ends to make room", nil, func(p *dataPath) {
 			p.registry.mu.Lock()
 			defer p.registry.mu.Unlock()
 			for c := range p.registry.conns {
 				c.endIdle()
 			}
 		}},
-		{"when all connections are cut", nil, func(p *dataPath) { p.registry.close() }},
+		{"it ends when all connections are cut", nil, func(p *dataPath) { p.registry.close() }},
 	} {
 		for _, protocol := range []string{"http/1.1", "h2"} {
 			t.Run(tt.name+" over "+protocol, func(t *testing.T) {

@@ -16,10 +16,10 @@ import (
 // connection would reset it, and the answer would be lost.
 func TestAnAnswerIsReadByAClientThatStillSends(t *testing.T) {
 	for _, test := range []struct{ name, head, want string }{
-		{"a body that declares too much", "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 16777216\r\n\r\n", "413 Payload Too Large"},
-		{"for an unknown host", "POST / HTTP/1.1\r\nHost: b.test\r\nTransfer-Encoding: chunked\r\n\r\n1000000\r\n", "404 Not Found"},
-		{"an invalid head", "POST / HTTP/1.1\r\nHost : a.test\r\nContent-Length: 16777216\r\n\r\n", "400 Bad Request"},
-		{"an invalid chunk", "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\nzz", "400 Bad Request"},
+		{"a body declares too much", "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 16777216\r\n\r\n", "413 Payload Too Large"},
+		{"a host is unknown", "POST / HTTP/1.1\r\nHost: b.test\r\nTransfer-Encoding: chunked\r\n\r\n1000000\r\n", "404 Not Found"},
+		{"a head is invalid", "POST / HTTP/1.1\r\nHost : a.test\r\nContent-Length: 16777216\r\n\r\n", "400 Bad Request"},
+		{"a chunk is invalid", "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\nzz", "400 Bad Request"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			leaks(t)

@@ -95,19 +95,19 @@ func TestHowResponsesAreFramed(t *testing.T) {
 		want       string
 		closeAfter bool
 	}{
-		{"a declared length", get, 200, 5, false, []string{"he", "llo"}, nil, "HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 5\r\n\r\nhello", false},
-		{"the length 0", get, 200, 0, false, nil, nil, "HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 0\r\n\r\n", false},
-		{"an unknown length", get, 200, -1, false, []string{"he", "llo"}, fieldList("X-Sum", "1"),
+		{"a declared length stays", get, 200, 5, false, []string{"he", "llo"}, nil, "HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 5\r\n\r\nhello", false},
+		{"the length 0 stays", get, 200, 0, false, nil, nil, "HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 0\r\n\r\n", false},
+		{"a body of unknown length is chunked", get, 200, -1, false, []string{"he", "llo"}, fieldList("X-Sum", "1"),
 			"HTTP/1.1 200 OK\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\nX-Sum: 1\r\n\r\n", false},
-		{"an unknown length and no body", get, 200, -1, false, nil, nil, "HTTP/1.1 200 OK\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false},
-		{"the connection's end", get, 413, 2, true, []string{"no"}, nil, "HTTP/1.1 413 Payload Too Large\r\nX-A: 1\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno", true},
-		{"HEAD with a length", head, 200, 5, false, []string{"hello"}, nil, "HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 5\r\n\r\n", false},
-		{"HEAD without a length", head, 200, -1, false, []string{"hello"}, fieldList("X-Sum", "1"), "HTTP/1.1 200 OK\r\nX-A: 1\r\n\r\n", false},
+		{"an empty body of unknown length is chunked", get, 200, -1, false, nil, nil, "HTTP/1.1 200 OK\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false},
+		{"the end of the connection is announced", get, 413, 2, true, []string{"no"}, nil, "HTTP/1.1 413 Payload Too Large\r\nX-A: 1\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno", true},
+		{"HEAD keeps the length", head, 200, 5, false, []string{"hello"}, nil, "HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 5\r\n\r\n", false},
+		{"HEAD without a length has no framing", head, 200, -1, false, []string{"hello"}, fieldList("X-Sum", "1"), "HTTP/1.1 200 OK\r\nX-A: 1\r\n\r\n", false},
 		{"204", get, 204, 0, false, nil, nil, "HTTP/1.1 204 No Content\r\nX-A: 1\r\n\r\n", false},
-		{"204 of unknown length", get, 204, -1, false, nil, nil, "HTTP/1.1 204 No Content\r\nX-A: 1\r\n\r\n", false},
-		{"304 with a length", get, 304, 5, false, nil, nil, "HTTP/1.1 304 Not Modified\r\nX-A: 1\r\nContent-Length: 5\r\n\r\n", false},
-		{"304 without a length", get, 304, -1, false, nil, nil, "HTTP/1.1 304 Not Modified\r\nX-A: 1\r\n\r\n", false},
-		{"HTTP/1.0 of unknown length", old, 200, -1, false, []string{"he", "llo"}, fieldList("X-Sum", "1"),
+		{"204 of unknown length has no framing", get, 204, -1, false, nil, nil, "HTTP/1.1 204 No Content\r\nX-A: 1\r\n\r\n", false},
+		{"304 keeps the length", get, 304, 5, false, nil, nil, "HTTP/1.1 304 Not Modified\r\nX-A: 1\r\nContent-Length: 5\r\n\r\n", false},
+		{"304 without a length has no framing", get, 304, -1, false, nil, nil, "HTTP/1.1 304 Not Modified\r\nX-A: 1\r\n\r\n", false},
+		{"HTTP/1.0 of unknown length ends with the connection", old, 200, -1, false, []string{"he", "llo"}, fieldList("X-Sum", "1"),
 			"HTTP/1.1 200 OK\r\nX-A: 1\r\nConnection: close\r\n\r\nhello", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -76,9 +76,9 @@ func TestTheWaitForAClientCanBeInterrupted(t *testing.T) {
 // second part (S-12.8).
 func TestAResponseHoldsNoBufferWhileItsClientTakesNothing(t *testing.T) {
 	for _, test := range []struct{ name, head, body string }{
-		{"a short head", "HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n", "part"},
-		{"a head larger than the buffer", "HTTP/1.1 200 OK\r\nX-A: " + strings.Repeat("a", upstreamBufferBytes) + "\r\nContent-Length: 200000\r\n\r\n", "part"},
-		{"chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "4\r\npart\r\n"},
+		{"the head is short", "HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n", "part"},
+		{"the head is larger than the buffer", "HTTP/1.1 200 OK\r\nX-A: " + strings.Repeat("a", upstreamBufferBytes) + "\r\nContent-Length: 200000\r\n\r\n", "part"},
+		{"the body is chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "4\r\npart\r\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			ours, theirs := socketPair(t)

@@ -36,29 +36,29 @@ func TestNoClockIsLongerThanItsKey(t *testing.T) {
 		phase    deadline.Phase
 		timeout  time.Duration
 	}{
-		{"the handshake", "", begin(""), deadline.PhaseHandshake, header},
-		{"the first request", "http/1.1", begin(""), deadline.PhaseFirst, header},
-		{"the rest of a head", "http/1.1", begin("GET / HT"), deadline.PhaseHead, header},
-		{"the next request", "http/1.1", func(t *testing.T, _ *dataPath, conn net.Conn) {
+		{"the handshake takes too long", "", begin(""), deadline.PhaseHandshake, header},
+		{"the first request does not come", "http/1.1", begin(""), deadline.PhaseFirst, header},
+		{"the rest of a head does not come", "http/1.1", begin("GET / HT"), deadline.PhaseHead, header},
+		{"the next request does not come", "http/1.1", func(t *testing.T, _ *dataPath, conn net.Conn) {
 			_, _ = io.WriteString(conn, getA)
 			readResponse(t, bufio.NewReader(conn), "GET")
 		}, deadline.PhaseIdle, idle},
-		{"the rest of a second head", "http/1.1", func(t *testing.T, _ *dataPath, conn net.Conn) {
+		{"the rest of a second head does not come", "http/1.1", func(t *testing.T, _ *dataPath, conn net.Conn) {
 			_, _ = io.WriteString(conn, getA)
 			readResponse(t, bufio.NewReader(conn), "GET")
 			_, _ = io.WriteString(conn, "GET / HT")
 		}, deadline.PhaseHead, header},
-		{"the rest of a head that came with the request before", "http/1.1", begin(getA + "GET / HT"), deadline.PhaseHead, header},
-		{"the rest of a body", "http/1.1", begin(half), deadline.PhaseBody, body},
-		{"the upstream", "http/1.1", begin("GET /silent HTTP/1.1\r\nHost: a.test\r\n\r\n"), deadline.PhaseUpstream, request},
-		{"the upstream after a body in two parts", "http/1.1", func(t *testing.T, p *dataPath, conn net.Conn) {
+		{"the rest of a head that came with the request before does not come", "http/1.1", begin(getA + "GET / HT"), deadline.PhaseHead, header},
+		{"the rest of a body does not come", "http/1.1", begin(half), deadline.PhaseBody, body},
+		{"the upstream does not answer", "http/1.1", begin("GET /silent HTTP/1.1\r\nHost: a.test\r\n\r\n"), deadline.PhaseUpstream, request},
+		{"the upstream does not answer after a body in two parts", "http/1.1", func(t *testing.T, p *dataPath, conn net.Conn) {
 			_, _ = io.WriteString(conn, "POST /silent HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nha")
 			awaitPhase(t, p, deadline.PhaseBody, body) // else both parts might be read at once
 			_, _ = io.WriteString(conn, "lf")
 		}, deadline.PhaseUpstream, request},
-		{"the preface", "h2", begin(http2.ClientPreface[:8]), deadline.PhaseHead, header},
-		{"the first stream", "h2", frames(func(*http2.Framer) {}), deadline.PhaseFirst, idle},
-		{"the rest of a header block", "h2", frames(func(f *http2.Framer) {
+		{"the preface does not come", "h2", begin(http2.ClientPreface[:8]), deadline.PhaseHead, header},
+		{"the first stream does not begin", "h2", frames(func(*http2.Framer) {}), deadline.PhaseFirst, idle},
+		{"the rest of a header block does not come", "h2", frames(func(f *http2.Framer) {
 			_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte{0x82}})
 		}), deadline.PhaseHead, header},
 	} {

@@ -267,13 +267,13 @@ func TestWhatIsLeftOfABodyIsNeverARequest(t *testing.T) {
 	smuggled := "GET /smuggled HTTP/1.1\r\nHost: a.test\r\n\r\n"
 	d := startDaemon(t, upstream, "")
 	for _, test := range []struct{ name, request, want string }{
-		{"a body over the limit by its length", "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 100001\r\n\r\n" + smuggled, "413"},
-		{"a chunk over the limit", "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n" +
+		{"a body is over the limit by its length", "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 100001\r\n\r\n" + smuggled, "413"},
+		{"a chunk is over the limit", "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n" +
 			"186a1\r\n" + strings.Repeat("x", 100001) + "\r\n" + smuggled, "413"},
-		{"a bad chunk", "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" + smuggled, "400"},
-		{"a bad trailer", "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nbad trailer\r\n\r\n" + smuggled, "400"},
-		{"an unknown host", "POST / HTTP/1.1\r\nHost: b.test\r\nContent-Length: 41\r\n\r\n" + smuggled, "404"},
-		{"HTTP/1.0 with both framings", "POST / HTTP/1.0\r\nHost: b.test\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\nabc" + smuggled, "404"},
+		{"a chunk is malformed", "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" + smuggled, "400"},
+		{"a trailer is malformed", "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nbad trailer\r\n\r\n" + smuggled, "400"},
+		{"a host is unknown", "POST / HTTP/1.1\r\nHost: b.test\r\nContent-Length: 41\r\n\r\n" + smuggled, "404"},
+		{"HTTP/1.0 has both framings", "POST / HTTP/1.0\r\nHost: b.test\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\nabc" + smuggled, "404"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			answer := d.raw(t, test.request)
@@ -342,8 +342,8 @@ func TestEventsReachTheClientAsTheyAreFlushed(t *testing.T) {
 
 func TestATruncatedResponseNeverEndsCleanly(t *testing.T) {
 	for _, test := range []struct{ name, answer string }{
-		{"of a declared length", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart"},
-		{"that is chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n"},
+		{"it has a declared length", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart"},
+		{"it is chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n"},
 	} {
 		for _, http2 := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, http2=%v", test.name, http2), func(t *testing.T) {

@@ -32,16 +32,16 @@ func TestTheDifferenceShowsRoutesByTheirPaths(t *testing.T) {
 		want          admin.Difference
 	}{
 		{"nothing", []config.Route{api, exact}, []config.Route{exact, api}, plain, admin.Difference{}},
-		{"an added route", []config.Route{api}, []config.Route{exact, api}, plain,
+		{"a route is added", []config.Route{api}, []config.Route{exact, api}, plain,
 			admin.Difference{RoutesAdded: []admin.RouteSummary{{Host: "a.test", Listener: "l", Route: "/api", Exact: true, Action: "redirect 308 to /x"}}}},
-		{"a removed route", []config.Route{api}, nil, plain, admin.Difference{RoutesRemoved: []admin.RouteSummary{summary(nil)}}},
-		{"other methods of the only route with its path", []config.Route{get}, []config.Route{put}, plain,
+		{"a route is removed", []config.Route{api}, nil, plain, admin.Difference{RoutesRemoved: []admin.RouteSummary{summary(nil)}}},
+		{"the only route with its path gets other methods", []config.Route{get}, []config.Route{put}, plain,
 			admin.Difference{RoutesChanged: []admin.RouteChange{{RouteSummary: summary(put.Methods), Keys: []admin.KeyChange{{Key: "methods", Old: "GET", New: "PUT"}}}}}},
-		{"one of several routes with a path", []config.Route{get, api}, []config.Route{api, put}, plain,
+		{"one of several routes with a path changes", []config.Route{get, api}, []config.Route{api, put}, plain,
 			admin.Difference{RoutesAdded: []admin.RouteSummary{summary(put.Methods)}, RoutesRemoved: []admin.RouteSummary{summary(get.Methods)}}},
-		{"the site's timeout, which the route inherits", []config.Route{api}, []config.Route{with(func(r *config.Route) { r.Settings = slower })}, slower,
+		{"the site's timeout changes, which the route inherits", []config.Route{api}, []config.Route{with(func(r *config.Route) { r.Settings = slower })}, slower,
 			admin.Difference{SitesChanged: []admin.SiteChange{{Host: "a.test", Listener: "l", Keys: []admin.KeyChange{{Key: "upstream_request_timeout_secs", Old: "60", New: "3600"}}}}}},
-		{"the route's own timeout", []config.Route{api}, []config.Route{with(func(r *config.Route) { r.Settings = slower })}, plain,
+		{"the route's own timeout changes", []config.Route{api}, []config.Route{with(func(r *config.Route) { r.Settings = slower })}, plain,
 			admin.Difference{RoutesChanged: []admin.RouteChange{{RouteSummary: summary(nil), Keys: []admin.KeyChange{{Key: "upstream_request_timeout_secs", Old: "60", New: "3600"}}}}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

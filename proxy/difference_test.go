@@ -73,80 +73,80 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 		edits []string
 		want  admin.Difference
 	}{
-		{"names to order for", []string{`["a.example"]`, `["a.example", "b.example"]`}, setting("listeners[0].tls.acme_domains", "a.example", "a.example, b.example")},
+		{"the names to order for differ", []string{`["a.example"]`, `["a.example", "b.example"]`}, setting("listeners[0].tls.acme_domains", "a.example", "a.example, b.example")},
 		{"nothing", nil, admin.Difference{}},
-		{"a comment", []string{"health_check_port = 9900", "health_check_port = 9_900 # the same"}, admin.Difference{}},
-		{"the health path", []string{`"/health"`, `""`}, setting("https_health_path", "/health", "")},
-		{"the rate", []string{"requests_per_second = 100", "requests_per_second = 0.5"},
+		{"a comment is no difference", []string{"health_check_port = 9900", "health_check_port = 9_900 # the same"}, admin.Difference{}},
+		{"the health path differs", []string{`"/health"`, `""`}, setting("https_health_path", "/health", "")},
+		{"the rate differs", []string{"requests_per_second = 100", "requests_per_second = 0.5"},
 			setting("rate_limit.requests_per_second", "100", "0.5")},
-		{"the burst", []string{"burst = 200", "burst = 1"}, setting("rate_limit.burst", "200", "1")},
-		{"the eviction interval", []string{"62\n", "1\n"}, setting("rate_limit.eviction_interval_secs", "62", "1")},
-		{"the eviction age", []string{"300\n", "1\n"}, setting("rate_limit.eviction_age_secs", "300", "1")},
-		{"the body limit", []string{"104857600", "1"}, setting("body.limit_bytes", "104857600", "1")},
-		{"an upstream", []string{`"127.0.0.1:3000"`, `"127.0.0.1:3001"`},
+		{"the burst differs", []string{"burst = 200", "burst = 1"}, setting("rate_limit.burst", "200", "1")},
+		{"the eviction interval differs", []string{"62\n", "1\n"}, setting("rate_limit.eviction_interval_secs", "62", "1")},
+		{"the eviction age differs", []string{"300\n", "1\n"}, setting("rate_limit.eviction_age_secs", "300", "1")},
+		{"the body limit differs", []string{"104857600", "1"}, setting("body.limit_bytes", "104857600", "1")},
+		{"an upstream differs", []string{`"127.0.0.1:3000"`, `"127.0.0.1:3001"`},
 			site(admin.KeyChange{Key: "upstream", Old: "127.0.0.1:3000", New: "127.0.0.1:3001"})},
-		{"several upstreams", []string{`upstream = "127.0.0.1:3000"`, `upstreams = ["127.0.0.1:3000", { address = "127.0.0.1:3009", weight = 3, backup = true }]`},
+		{"several upstreams take the place of one", []string{`upstream = "127.0.0.1:3000"`, `upstreams = ["127.0.0.1:3000", { address = "127.0.0.1:3009", weight = 3, backup = true }]`},
 			site(admin.KeyChange{Key: "upstream", Old: "127.0.0.1:3000"}, admin.KeyChange{Key: "upstreams", New: "127.0.0.1:3000, 127.0.0.1:3009 weight 3 backup"})},
-		{"how upstreams are chosen and checked", []string{`"least_requests"`, `"cookie"`, `"/up"`, `"/ready"`, "interval_secs = 10\ntimeout_secs = 2\nrise = 2\nfall = 3\nexpect_status = 200", "interval_secs = 1\ntimeout_secs = 1\nrise = 1\nfall = 1\nexpect_status = 204",
+		{"the way in which upstreams are chosen and checked differs", []string{`"least_requests"`, `"cookie"`, `"/up"`, `"/ready"`, "interval_secs = 10\ntimeout_secs = 2\nrise = 2\nfall = 3\nexpect_status = 200", "interval_secs = 1\ntimeout_secs = 1\nrise = 1\nfall = 1\nexpect_status = 204",
 			"attempts = 2\nbudget_percent = 20", "attempts = 1\nbudget_percent = 0"}, site(
 			admin.KeyChange{Key: "balance", Old: "least_requests", New: "cookie"}, admin.KeyChange{Key: "health.path", Old: "/up", New: "/ready"},
 			admin.KeyChange{Key: "health.interval_secs", Old: "10", New: "1"}, admin.KeyChange{Key: "health.timeout_secs", Old: "2", New: "1"},
 			admin.KeyChange{Key: "health.rise", Old: "2", New: "1"}, admin.KeyChange{Key: "health.fall", Old: "3", New: "1"}, admin.KeyChange{Key: "health.expect_status", Old: "200", New: "204"},
 			admin.KeyChange{Key: "retry.attempts", Old: "2", New: "1"}, admin.KeyChange{Key: "retry.budget_percent", Old: "20", New: "0"})},
-		{"an added alias", []string{`["alias.example"]`, `["alias.example", "other.example"]`},
+		{"an alias is added", []string{`["alias.example"]`, `["alias.example", "other.example"]`},
 			site(admin.KeyChange{Key: "aliases", Old: "alias.example", New: "alias.example, other.example"})},
-		{"aliases that are redirected", []string{"redirect_aliases = false", "redirect_aliases = true"},
+		{"aliases are redirected", []string{"redirect_aliases = false", "redirect_aliases = true"},
 			site(admin.KeyChange{Key: "redirect_aliases", Old: "false", New: "true"})},
-		{"a scheme", []string{`"http"`, `"https"`}, site(admin.KeyChange{Key: "upstream_scheme", Old: "http", New: "https"})},
-		{"the PROXY protocol", []string{`upstream_proxy_protocol = "v1"`, `upstream_proxy_protocol = "v2"`}, site(admin.KeyChange{Key: "upstream_proxy_protocol", Old: "v1", New: "v2"})},
-		{"a protocol", []string{"upstream_protocol = \"http1\"", "upstream_protocol = \"http2\""},
+		{"a scheme differs", []string{`"http"`, `"https"`}, site(admin.KeyChange{Key: "upstream_scheme", Old: "http", New: "https"})},
+		{"the PROXY protocol differs", []string{`upstream_proxy_protocol = "v1"`, `upstream_proxy_protocol = "v2"`}, site(admin.KeyChange{Key: "upstream_proxy_protocol", Old: "v1", New: "v2"})},
+		{"a protocol differs", []string{"upstream_protocol = \"http1\"", "upstream_protocol = \"http2\""},
 			admin.Difference{SitesChanged: []admin.SiteChange{{Host: "tls.example", Listener: first, Keys: []admin.KeyChange{{Key: "upstream_protocol", Old: "http1", New: "http2"}}}}}},
-		{"two timeouts of one site", []string{"5\n", "6\n", "63\n", "7\n"}, site(
+		{"two timeouts of one site differ", []string{"5\n", "6\n", "63\n", "7\n"}, site(
 			admin.KeyChange{Key: "upstream_connect_timeout_secs", Old: "5", New: "6"}, admin.KeyChange{Key: "upstream_request_timeout_secs", Old: "63", New: "7"})},
-		{"an upstream's own bound", []string{"upstream_max_connections = 1\n", "upstream_max_connections = 15\n"}, site(admin.KeyChange{Key: "upstream_max_connections", Old: "1", New: "15"})},
-		{"an upstream's own bound that is removed", []string{"upstream_max_connections = 1\n", ""}, site(admin.KeyChange{Key: "upstream_max_connections", Old: "1", New: ""})},
-		{"a site's rate", []string{"requests_per_second = 69", "requests_per_second = 0.5", "burst = 70", "burst = 7"}, site(
+		{"an upstream's own bound differs", []string{"upstream_max_connections = 1\n", "upstream_max_connections = 15\n"}, site(admin.KeyChange{Key: "upstream_max_connections", Old: "1", New: "15"})},
+		{"an upstream's own bound is removed", []string{"upstream_max_connections = 1\n", ""}, site(admin.KeyChange{Key: "upstream_max_connections", Old: "1", New: ""})},
+		{"a site's rate differs", []string{"requests_per_second = 69", "requests_per_second = 0.5", "burst = 70", "burst = 7"}, site(
 			admin.KeyChange{Key: "rate_limit.requests_per_second", Old: "69", New: "0.5"}, admin.KeyChange{Key: "rate_limit.burst", Old: "70", New: "7"})},
-		{"a site's other limits", []string{"total_requests_per_second = 65", "total_requests_per_second = 0", "concurrent = 1\nconcurrent_wait_secs = 5\nbody_limit_bytes = 67\nbody_idle_timeout_secs = 68\n",
+		{"a site's other limits differ", []string{"total_requests_per_second = 65", "total_requests_per_second = 0", "concurrent = 1\nconcurrent_wait_secs = 5\nbody_limit_bytes = 67\nbody_idle_timeout_secs = 68\n",
 			"concurrent = 2\nconcurrent_wait_secs = 0\nbody_idle_timeout_secs = 3600\n"}, site(
 			admin.KeyChange{Key: "total_requests_per_second", Old: "65", New: "0"}, admin.KeyChange{Key: "concurrent", Old: "1", New: "2"},
 			admin.KeyChange{Key: "concurrent_wait_secs", Old: "5", New: "0"}, admin.KeyChange{Key: "body_limit_bytes", Old: "67", New: ""},
 			admin.KeyChange{Key: "body_idle_timeout_secs", Old: "68", New: "3600"})},
-		{"the file's header rules, which the sites inherit", []string{`set = { "X-A" = "1" }`, `set = { "X-A" = "9", "X-D" = "1" }`, "[response_headers]\nset = { \"X-A\" = \"1\" }", "[response_headers]"},
+		{"the file's header rules differ, which the sites inherit", []string{`set = { "X-A" = "1" }`, `set = { "X-A" = "9", "X-D" = "1" }`, "[response_headers]\nset = { \"X-A\" = \"1\" }", "[response_headers]"},
 			admin.Difference{Settings: []admin.KeyChange{{Key: "request_headers", Old: "set X-A: 1, default X-B: 1, remove X-C", New: "set X-A: 9, default X-B: 1, remove X-C, set X-D: 1"},
 				{Key: "response_headers", Old: "set X-A: 1, default X-B: 1, remove X-C", New: "default X-B: 1, remove X-C"}}}},
-		{"a site's header rules", []string{`set = { "X-A" = "2" }`, `set = { "X-A" = "9" }`, `set = { "X-A" = "2" }`, `remove = ["X-A"]`, "default = { \"X-B\" = \"2\" }\nremove = [\"X-C\"]\n[[", "[["}, site(
+		{"a site's header rules differ", []string{`set = { "X-A" = "2" }`, `set = { "X-A" = "9" }`, `set = { "X-A" = "2" }`, `remove = ["X-A"]`, "default = { \"X-B\" = \"2\" }\nremove = [\"X-C\"]\n[[", "[["}, site(
 			admin.KeyChange{Key: "request_headers", Old: "set X-A: 2, default X-B: 2, remove X-C", New: "set X-A: 9, default X-B: 2, remove X-C"},
 			admin.KeyChange{Key: "response_headers", Old: "set X-A: 2, default X-B: 2, remove X-C", New: "remove X-A"})},
-		{"the file's maintenance, which the sites inherit", []string{"\nmaintenance_file = \"DIR/text.pem\"", "", `["192.0.2.1"]`, `["192.0.2.1", "2001:db8::/32"]`},
+		{"the file's maintenance differs, which the sites inherit", []string{"\nmaintenance_file = \"DIR/text.pem\"", "", `["192.0.2.1"]`, `["192.0.2.1", "2001:db8::/32"]`},
 			admin.Difference{Settings: []admin.KeyChange{{Key: "maintenance_file", Old: page, New: ""},
 				{Key: "maintenance_allow", Old: "192.0.2.1/32", New: "192.0.2.1/32, 2001:db8::/32"}}}},
-		{"a site's maintenance", []string{"68\nmaintenance_file = \"DIR/text.pem\"", "68\nmaintenance_file = \"\"", `["192.0.2.2"]`, `[]`}, site(
+		{"a site's maintenance differs", []string{"68\nmaintenance_file = \"DIR/text.pem\"", "68\nmaintenance_file = \"\"", `["192.0.2.2"]`, `[]`}, site(
 			admin.KeyChange{Key: "maintenance_file", Old: page, New: ""},
 			admin.KeyChange{Key: "maintenance_allow", Old: "192.0.2.2/32", New: ""})},
-		{"proxies that are trusted", []string{`["192.0.2.5"]`, `["192.0.2.5", "10.0.0.0/8"]`, "proxies.txt", "more-proxies.txt", `"X-Real-IP"`, `""`}, admin.Difference{Settings: []admin.KeyChange{
+		{"the trusted proxies differ", []string{`["192.0.2.5"]`, `["192.0.2.5", "10.0.0.0/8"]`, "proxies.txt", "more-proxies.txt", `"X-Real-IP"`, `""`}, admin.Difference{Settings: []admin.KeyChange{
 			{Key: "listeners[0].trusted_proxies", Old: "192.0.2.5/32", New: "192.0.2.5/32, 10.0.0.0/8"},
 			{Key: "listeners[0].trusted_proxies_file", Old: dir + "/proxies.txt (1 network, 3279e8d5)", New: dir + "/more-proxies.txt (2 networks, 11e9df82)"},
 			{Key: "listeners[0].client_ip_header", Old: "X-Real-IP", New: ""}}}},
-		{"the file's access, which the sites inherit", []string{`["203.0.113.1"]`, `[]`, "[]\nallow_file = \"DIR/networks\"\n", "[]\n", `["198.51.100.1"]`, `["::/0"]`, "deny_file = \"DIR/networks\"\nbasic_users_file = \"DIR/users\"\nforward_auth = \"http://127.0.0.1:9091/verify\"\nforward_auth_headers = [\"X-User-1\"]\nsatisfy = \"all\"\n[request",
+		{"the file's access differs, which the sites inherit", []string{`["203.0.113.1"]`, `[]`, "[]\nallow_file = \"DIR/networks\"\n", "[]\n", `["198.51.100.1"]`, `["::/0"]`, "deny_file = \"DIR/networks\"\nbasic_users_file = \"DIR/users\"\nforward_auth = \"http://127.0.0.1:9091/verify\"\nforward_auth_headers = [\"X-User-1\"]\nsatisfy = \"all\"\n[request",
 			"deny_file = \"\"\nforward_auth = \"\"\nforward_auth_headers = [\"Remote-User\"]\nsatisfy = \"any\"\n[request"}, admin.Difference{Settings: []admin.KeyChange{
 			{Key: "access.allow", Old: "203.0.113.1", New: "none"}, {Key: "access.allow_file", Old: networks, New: ""},
 			{Key: "access.deny", Old: "198.51.100.1", New: "::/0"}, {Key: "access.deny_file", Old: networks, New: "none"},
 			{Key: "access.basic_users_file", Old: users, New: ""}, {Key: "access.forward_auth", Old: "http://127.0.0.1:9091/verify", New: "none"},
 			{Key: "access.forward_auth_headers", Old: "X-User-1", New: "Remote-User"}, {Key: "access.satisfy", Old: "all", New: "any"}}}},
-		{"a site's access", []string{`["203.0.113.2"]`, `[]`, "[]\nallow_file = \"DIR/networks\"\n", "[]\n", `["198.51.100.2"]`, `["::/0"]`, "deny_file = \"DIR/networks\"\nbasic_users_file = \"DIR/users\"\nforward_auth = \"http://127.0.0.1:9092/verify\"\nforward_auth_headers = [\"X-User-2\"]\nsatisfy = \"all\"\n[listeners.sites.request",
+		{"a site's access differs", []string{`["203.0.113.2"]`, `[]`, "[]\nallow_file = \"DIR/networks\"\n", "[]\n", `["198.51.100.2"]`, `["::/0"]`, "deny_file = \"DIR/networks\"\nbasic_users_file = \"DIR/users\"\nforward_auth = \"http://127.0.0.1:9092/verify\"\nforward_auth_headers = [\"X-User-2\"]\nsatisfy = \"all\"\n[listeners.sites.request",
 			"deny_file = \"\"\nforward_auth = \"\"\nforward_auth_headers = [\"Remote-User\"]\nsatisfy = \"any\"\n[listeners.sites.request"}, site(
 			admin.KeyChange{Key: "access.allow", Old: "203.0.113.2", New: "none"}, admin.KeyChange{Key: "access.allow_file", Old: networks, New: ""},
 			admin.KeyChange{Key: "access.deny", Old: "198.51.100.2", New: "::/0"}, admin.KeyChange{Key: "access.deny_file", Old: networks, New: "none"},
 			admin.KeyChange{Key: "access.basic_users_file", Old: users, New: ""}, admin.KeyChange{Key: "access.forward_auth", Old: "http://127.0.0.1:9092/verify", New: "none"},
 			admin.KeyChange{Key: "access.forward_auth_headers", Old: "X-User-2", New: "Remote-User"}, admin.KeyChange{Key: "access.satisfy", Old: "all", New: "any"})},
-		{"a site's clients", []string{"client_ca_path = \"DIR/a.pem\"", "client_ca_path = \"DIR/b.pem\"", `client_cert = "optional"`, `client_cert = "required"`}, site(
+		{"a site's clients differ", []string{"client_ca_path = \"DIR/a.pem\"", "client_ca_path = \"DIR/b.pem\"", `client_cert = "optional"`, `client_cert = "required"`}, site(
 			admin.KeyChange{Key: "client_ca_path", Old: pemOf("a"), New: pemOf("b")}, admin.KeyChange{Key: "client_cert", Old: "optional", New: "required"})},
 		{"another host is one site less and one more", []string{`host = "a.example"`, `host = "b.example"`}, admin.Difference{
 			SitesRemoved: []admin.SiteSummary{{Host: "a.example", Aliases: []string{"alias.example"}, Listener: first, Upstream: "http://127.0.0.1:3000"}},
 			SitesAdded:   []admin.SiteSummary{{Host: "b.example", Aliases: []string{"alias.example"}, Listener: first, Upstream: "http://127.0.0.1:3000"}},
 		}},
-		{"the TLS of an upstream", []string{"upstream_ca_path = \"DIR/a.pem\"", "upstream_ca_path = \"DIR/b.pem\"", `upstream_server_name = "b.example"`, `upstream_server_name = "c.example"`,
+		{"the TLS of an upstream differs", []string{"upstream_ca_path = \"DIR/a.pem\"", "upstream_ca_path = \"DIR/b.pem\"", `upstream_server_name = "b.example"`, `upstream_server_name = "c.example"`,
 			"upstream_client_cert_path = \"DIR/a.pem\"\nupstream_client_key_path = \"DIR/a.key\"", "upstream_client_cert_path = \"DIR/b.pem\"\nupstream_client_key_path = \"DIR/b.key\""},
 			admin.Difference{SitesChanged: []admin.SiteChange{{Host: "tls.example", Listener: first, Keys: []admin.KeyChange{
 				{Key: "upstream_ca_path", Old: fileWithHash(t, dir, "a.pem"), New: fileWithHash(t, dir, "b.pem")},
@@ -155,7 +155,7 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 				{Key: "upstream_client_key_path", Old: dir + "/a.key", New: dir + "/b.key"}}}}}},
 		{"a static key waits for a restart", []string{"1024", "77"},
 			admin.Difference{RestartRequired: []config.Drift{{Key: "max_connections", Running: "1024", File: "77"}}}},
-		{"a site on the second listener", []string{"key_path = \"DIR/b.key\"\n",
+		{"a site on the second listener differs", []string{"key_path = \"DIR/b.key\"\n",
 			"key_path = \"DIR/b.key\"\n[[listeners.sites]]\nhost = \"b.example\"\nupstream = \"127.0.0.1:1\"\n"},
 			admin.Difference{SitesAdded: []admin.SiteSummary{{Host: "b.example", Listener: "127.0.0.2:443", Upstream: "http://127.0.0.1:1"}}}},
 		{"a listener that moves keeps its sites, and they are the same ones", []string{

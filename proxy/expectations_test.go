@@ -55,60 +55,60 @@ func TestExpectationsAreMetOrNamedWithWhatWasFound(t *testing.T) {
 		name, expect string
 		want         []string
 	}{
-		{"a request that is forwarded", `request = "POST https://a.example:8443/api/x?y"
+		{"a request is forwarded as expected", `request = "POST https://a.example:8443/api/x?y"
 route = "/api"
 upstream = "127.0.0.1:4000"
 site = "a.example"
 from = "203.0.113.9"
 client_ip = "203.0.113.9"`, nil},
-		{"what no route takes", `request = "GET https://a.example:8443/apix"
+		{"what no route takes is forwarded as expected", `request = "GET https://a.example:8443/apix"
 route = ""
 upstream = "127.0.0.1:3000"`, nil},
-		{"a redirect", `request = "GET https://a.example:8443/old/x?y"
+		{"a redirect is as expected", `request = "GET https://a.example:8443/old/x?y"
 status = 307
 location = "https://b.example/new/old/x?y"
 route = "/old"`, nil},
-		{"an alias", `request = "GET https://www.a.example:8443/old?x"
+		{"an alias is as expected", `request = "GET https://www.a.example:8443/old?x"
 status = 308
 location = "https://a.example:8443/old?x"
 site = "a.example"`, nil},
-		{"a fixed answer", `request = "GET https://a.example:8443/gone"
+		{"a fixed answer is as expected", `request = "GET https://a.example:8443/gone"
 status = 410`, nil},
-		{"an answer of another listener", `request = "GET https://b.example/new"
+		{"another listener answers as expected", `request = "GET https://b.example/new"
 status = 200`, nil},
-		{"a request that nothing takes", `request = "GET https://b.example/"
+		{"a request that nothing takes is as expected", `request = "GET https://b.example/"
 status = 404`, nil},
-		{"an ambiguous path", `request = "GET https://a.example:8443/x/..%2fapi"
+		{"an ambiguous path is as expected", `request = "GET https://a.example:8443/x/..%2fapi"
 status = 400`, nil},
-		{"the health path", `request = "HEAD https://a.example:8443/health"
+		{"the health path is as expected", `request = "HEAD https://a.example:8443/health"
 status = 200`, nil},
-		{"a method that is refused", `request = "CONNECT https://a.example:8443"
+		{"a method is refused as expected", `request = "CONNECT https://a.example:8443"
 status = 405`, nil},
-		{"another route and another upstream", `request = "GET https://a.example:8443/apix"
+		{"another route and another upstream are found", `request = "GET https://a.example:8443/apix"
 route = "/api"
 upstream = "127.0.0.1:4000"`, []string{
 			`expect[0].route (line 43): "GET https://a.example:8443/apix" is forwarded to http://127.0.0.1:3000; got none, want "/api"`,
 			`expect[0].upstream (line 44): "GET https://a.example:8443/apix" is forwarded to http://127.0.0.1:3000; got "127.0.0.1:3000", want "127.0.0.1:4000"`}},
-		{"a redirect with another status and target", `request = "GET https://a.example:8443/old"
+		{"a redirect with another status and target is found", `request = "GET https://a.example:8443/old"
 status = 308
 location = "https://b.example/"`, []string{
 			`expect[0].status (line 43): "GET https://a.example:8443/old" is redirected with 307 to "https://b.example/new/old", by the route "/old"; got "307", want "308"`,
 			`expect[0].location (line 44): "GET https://a.example:8443/old" is redirected with 307 to "https://b.example/new/old", by the route "/old"; got "https://b.example/new/old", want "https://b.example/"`}},
-		{"no redirect, because of the method", `request = "POST https://a.example:8443/old"
+		{"no redirect is found, because of the method", `request = "POST https://a.example:8443/old"
 location = "https://b.example/new/old"`, []string{
 			`expect[0].location (line 43): "POST https://a.example:8443/old" is forwarded to http://127.0.0.1:3000; got none, want "https://b.example/new/old"`}},
-		{"the status of an upstream", `request = "GET https://a.example:8443/api/x"
+		{"the status of an upstream cannot be expected", `request = "GET https://a.example:8443/api/x"
 status = 200`, []string{
 			`expect[0].status (line 43): "GET https://a.example:8443/api/x" is forwarded to http://127.0.0.1:4000 as "/x", by the route "/api", so that its status is the upstream's and not known here; write upstream in place of status`}},
-		{"a path that some upstream reads as that of another route", `request = "GET https://a.example:8443/x/%2e%2e/api"
+		{"a path that some upstream reads as that of another route is found", `request = "GET https://a.example:8443/x/%2e%2e/api"
 upstream = "127.0.0.1:3000"`, []string{
 			`expect[0].upstream (line 43): "GET https://a.example:8443/x/%2e%2e/api" is answered 400: the path is ambiguous: upstreams may read it as one of another route; got none, want "127.0.0.1:3000"`}},
-		{"another site and client", `request = "GET https://b.example/"
+		{"another site and client are found", `request = "GET https://b.example/"
 site = "a.example"
 client_ip = "203.0.113.9"`, []string{
 			`expect[0].site (line 43): "GET https://b.example/" is answered 404: no route takes it, and the site has no upstream; got "b.example", want "a.example"`,
 			`expect[0].client_ip (line 44): "GET https://b.example/" is answered 404: no route takes it, and the site has no upstream; got "192.0.2.1", want "203.0.113.9"`}},
-		{"every entry that fails", `request = "GET https://b.example/"
+		{"every entry that fails is named", `request = "GET https://b.example/"
 status = 200
 [[expect]]
 request = "GET https://b.example/new"

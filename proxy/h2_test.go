@@ -89,46 +89,46 @@ func TestHTTP2CarriesRequestsAndResponses(t *testing.T) {
 		heads       []string
 		body, reset string
 	}{
-		{"a request without a body, cookies joined", func(c *h2Client) {
+		{"a request has no body and its cookies are joined", func(c *h2Client) {
 			c.request(1, "GET", "/a%2f?b", true, "x-a", "1", "cookie", "a=1", "cookie", "b=2")
 		}, []string{"x-capital: Yes"}, "GET /a%2f?b HTTP/1.1\r\nHost: a.test\r\nx-a: 1\r\ncookie: a=1; b=2\r\nX-Real-IP: ", ""},
-		{"a body with a length", func(c *h2Client) {
+		{"a body has a length", func(c *h2Client) {
 			c.request(1, "POST", "/", false, "content-length", "5")
 			c.data(1, "he", false)
 			c.data(1, "llo", true)
 		}, []string{":status: 200"}, "hello", ""},
-		{"a body without a length, and trailers", func(c *h2Client) {
+		{"a body has trailers and no length", func(c *h2Client) {
 			c.request(1, "POST", "/", false, "te", "trailers", "trailer", "x-sum")
 			c.data(1, "hello", false)
 			c.head(1, true, "x-sum", "42")
 		}, []string{":status: 200"}, "hellomap[X-Sum:[42]]", ""},
-		{"an end in an empty DATA frame", func(c *h2Client) {
+		{"a body ends in an empty DATA frame", func(c *h2Client) {
 			c.together(func() {
 				c.request(1, "GET", "/", false)
 				c.data(1, "", true)
 			})
 		}, []string{":status: 200"}, "\r\n\r\nmap[]", ""},
-		{"a form without a length that has come whole", func(c *h2Client) {
+		{"a form without a length has come whole", func(c *h2Client) {
 			c.together(func() {
 				c.request(1, "POST", "/", false)
 				c.data(1, "he", false)
 				c.data(1, "llo", true)
 			})
 		}, []string{":status: 200"}, "Content-Length: 5\r\n\r\nhello", ""},
-		{"an empty form without a length", func(c *h2Client) {
+		{"an empty form has no length", func(c *h2Client) {
 			c.together(func() {
 				c.request(1, "POST", "/", false)
 				c.data(1, "", true)
 			})
 		}, []string{":status: 200"}, "Content-Length: 0\r\n\r\nmap[]", ""},
-		{"a body that has come whole, with trailers", func(c *h2Client) {
+		{"a body with trailers has come whole", func(c *h2Client) {
 			c.together(func() {
 				c.request(1, "POST", "/", false, "trailer", "x-sum")
 				c.data(1, "hello", false)
 				c.head(1, true, "x-sum", "42")
 			})
 		}, []string{":status: 200"}, "hellomap[X-Sum:[42]]", ""},
-		{"a body over the limit that has come whole", func(c *h2Client) {
+		{"a body over the limit has come whole", func(c *h2Client) {
 			c.together(func() {
 				c.request(1, "POST", "/", false)
 				for range 7 {
@@ -141,61 +141,61 @@ func TestHTTP2CarriesRequestsAndResponses(t *testing.T) {
 			c.request(1, "POST", "/", false, "content-length", "5")
 			c.sent(c.framer.WriteDataPadded(1, true, []byte("hello"), make([]byte, 200)))
 		}, []string{":status: 200"}, "hello", ""},
-		{"a head in pieces", func(c *h2Client) {
+		{"a head comes in pieces", func(c *h2Client) {
 			block := c.encode(":method", "GET", ":scheme", "https", ":path", "/pieces", ":authority", "a.test")
 			c.sent(c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block[:3], EndStream: true}))
 			c.sent(c.framer.WriteContinuation(1, false, block[3:7]))
 			c.sent(c.framer.WriteContinuation(1, true, block[7:]))
 		}, []string{":status: 200"}, "GET /pieces ", ""},
-		{"trailers of the response", func(c *h2Client) { c.request(1, "GET", "/trailers", true) }, []string{":status: 200", "grpc-status: 0"}, "hi", ""},
-		{"an interim response", func(c *h2Client) { c.request(1, "GET", "/hints", true) },
+		{"a response has trailers", func(c *h2Client) { c.request(1, "GET", "/trailers", true) }, []string{":status: 200", "grpc-status: 0"}, "hi", ""},
+		{"an interim response comes first", func(c *h2Client) { c.request(1, "GET", "/hints", true) },
 			[]string{":status: 103\nlink: </a.css>", "content-length: 0"}, "", ""},
 		{"HEAD", func(c *h2Client) { c.request(1, "HEAD", "/", true) }, []string{"content-length: "}, "", ""},
-		{"a response without a body", func(c *h2Client) { c.request(1, "GET", "/none", true) }, []string{":status: 204\nx-a: b"}, "", ""},
-		{"an answer before the body", func(c *h2Client) { c.request(1, "POST", "/early", false) }, []string{":status: 401"}, "no!", "NO_ERROR"},
-		{"a truncated response", func(c *h2Client) { c.request(1, "GET", "/half", true) }, []string{"content-length: 10"}, "half", "INTERNAL_ERROR"},
-		{"a body that is too long", func(c *h2Client) {
+		{"a response has no body", func(c *h2Client) { c.request(1, "GET", "/none", true) }, []string{":status: 204\nx-a: b"}, "", ""},
+		{"an answer comes before the body", func(c *h2Client) { c.request(1, "POST", "/early", false) }, []string{":status: 401"}, "no!", "NO_ERROR"},
+		{"a response is truncated", func(c *h2Client) { c.request(1, "GET", "/half", true) }, []string{"content-length: 10"}, "half", "INTERNAL_ERROR"},
+		{"a body is too long", func(c *h2Client) {
 			c.request(1, "POST", "/", false)
 			c.data(1, strings.Repeat("x", 16384), false)
 			for range 6 {
 				c.data(1, strings.Repeat("x", 16384), false)
 			}
 		}, []string{":status: 413"}, "Payload Too Large", "NO_ERROR"},
-		{"a declared body that is too long", func(c *h2Client) { c.request(1, "POST", "/", false, "content-length", "100001") },
+		{"a declared body is too long", func(c *h2Client) { c.request(1, "POST", "/", false, "content-length", "100001") },
 			[]string{":status: 413"}, "Payload Too Large", "NO_ERROR"},
-		{"100 (Continue) from the proxy", func(c *h2Client) {
+		{"the proxy sends 100 (Continue)", func(c *h2Client) {
 			c.request(1, "POST", "/", false, "expect", "100-continue", "content-length", "5")
 			c.until("100", func() bool { return len(c.stream(1).heads) == 1 })
 			c.data(1, "hello", true)
 		}, []string{":status: 100", ":status: 200"}, "hello", ""},
-		{"plain CONNECT", func(c *h2Client) { c.head(1, true, ":method", "CONNECT", ":authority", "a.test:443") }, []string{":status: 405"}, "", ""},
+		{"plain CONNECT is refused", func(c *h2Client) { c.head(1, true, ":method", "CONNECT", ":authority", "a.test:443") }, []string{":status: 405"}, "", ""},
 		{"TRACE", func(c *h2Client) { c.request(1, "TRACE", "/", true) }, []string{":status: 405"}, "", ""},
-		{"an invalid path", func(c *h2Client) { c.request(1, "GET", "/a b", true) }, []string{":status: 400"}, "Bad Request", ""},
-		{"a large head", func(c *h2Client) {
+		{"an invalid path is refused", func(c *h2Client) { c.request(1, "GET", "/a b", true) }, []string{":status: 400"}, "Bad Request", ""},
+		{"a large head is refused", func(c *h2Client) {
 			c.request(1, "GET", "/", true, "a", strings.Repeat("x", 8000), "b", strings.Repeat("y", 8000))
 		}, []string{":status: 200"}, "yyy", ""},
-		{"too many fields", func(c *h2Client) {
+		{"too many fields are refused", func(c *h2Client) {
 			c.request(1, "GET", "/", true, strings.Split(strings.Repeat("a,b,", 128)+"a,b", ",")...)
 		}, []string{":status: 431"}, "Request Header Fields Too Large", ""},
-		{"a body longer than its length", func(c *h2Client) {
+		{"a body is longer than its length", func(c *h2Client) {
 			c.request(1, "POST", "/", false, "content-length", "4")
 			c.data(1, "hello", true)
 		}, nil, "", "PROTOCOL_ERROR"},
-		{"a body shorter than its length", func(c *h2Client) {
+		{"a body is shorter than its length", func(c *h2Client) {
 			c.request(1, "POST", "/", false, "content-length", "6")
 			c.data(1, "hello", true)
 		}, nil, "", "PROTOCOL_ERROR"},
-		{"trailers that do not end the stream", func(c *h2Client) {
+		{"trailers do not end the stream", func(c *h2Client) {
 			c.request(1, "POST", "/", false)
 			c.head(1, false, "x-sum", "42")
 		}, nil, "", "PROTOCOL_ERROR"},
-		{"a malformed request", func(c *h2Client) { c.request(1, "GET", "/", true, "connection", "close") }, nil, "", "PROTOCOL_ERROR"},
-		{"CONNECT with a path", func(c *h2Client) { c.request(1, "CONNECT", "/socket", false) }, nil, "", "PROTOCOL_ERROR"},
-		{"an unknown protocol", func(c *h2Client) { connect(c, "/socket", "tcp") }, []string{":status: 501"}, "Not Implemented", "NO_ERROR"},
-		{"an upstream that forgets the key", func(c *h2Client) { connect(c, "/socket?bad", "websocket") }, []string{":status: 502"}, "Bad Gateway", "NO_ERROR"},
-		{"an upstream that does not switch", func(c *h2Client) { connect(c, "/socket?plain", "websocket") }, []string{":status: 502"}, "", "NO_ERROR"},
-		{"an upstream that refuses to switch", func(c *h2Client) { connect(c, "/early", "websocket") }, []string{":status: 401"}, "no!", "NO_ERROR"},
-		{"a socket", func(c *h2Client) {
+		{"a malformed request is reset", func(c *h2Client) { c.request(1, "GET", "/", true, "connection", "close") }, nil, "", "PROTOCOL_ERROR"},
+		{"CONNECT with a path is reset", func(c *h2Client) { c.request(1, "CONNECT", "/socket", false) }, nil, "", "PROTOCOL_ERROR"},
+		{"an unknown protocol is refused", func(c *h2Client) { connect(c, "/socket", "tcp") }, []string{":status: 501"}, "Not Implemented", "NO_ERROR"},
+		{"an upstream forgets the key", func(c *h2Client) { connect(c, "/socket?bad", "websocket") }, []string{":status: 502"}, "Bad Gateway", "NO_ERROR"},
+		{"an upstream does not switch", func(c *h2Client) { connect(c, "/socket?plain", "websocket") }, []string{":status: 502"}, "", "NO_ERROR"},
+		{"an upstream refuses to switch", func(c *h2Client) { connect(c, "/early", "websocket") }, []string{":status: 401"}, "no!", "NO_ERROR"},
+		{"a socket is opened", func(c *h2Client) {
 			connect(c, "/socket", "websocket")
 			c.until("the socket's greeting", func() bool { return c.stream(1).body.Len() >= 6 })
 			c.data(1, "echo", true)
@@ -207,7 +207,7 @@ func TestHTTP2CarriesRequestsAndResponses(t *testing.T) {
 			test.send(c)
 			s := c.answer(1)
 			c.sync()
-			if strings.HasPrefix(test.name, "an end") && strings.Contains(s.body.String(), "Transfer-Encoding") {
+			if test.name == "a body ends in an empty DATA frame" && strings.Contains(s.body.String(), "Transfer-Encoding") {
 				t.Errorf("got %q, want no body", s.body.String())
 			}
 			if len(s.heads) != len(test.heads) || s.reset != test.reset || !strings.Contains(s.body.String(), test.body) {

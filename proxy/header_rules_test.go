@@ -129,16 +129,16 @@ func TestRulesHoldForEveryAnswerOfTheProxy(t *testing.T) {
 		// site reports whether the rules of the site apply, and not those of the file.
 		site bool
 	}{
-		{"an unknown host", request(func(r *Request) { r.Authority = "other.test" }), "", 404, false},
-		{"no host", request(func(r *Request) { r.Authority = "" }), "", 400, false},
-		{"a method that cannot be used", request(func(r *Request) { r.Method = "TRACE" }), "", 405, false},
-		{"the health path", request(func(r *Request) { r.Target = "/health" }), "", 200, false},
-		{"a body that is too large", request(func(r *Request) {
+		{"a host is unknown", request(func(r *Request) { r.Authority = "other.test" }), "", 404, false},
+		{"a host is missing", request(func(r *Request) { r.Authority = "" }), "", 400, false},
+		{"a method cannot be used", request(func(r *Request) { r.Method = "TRACE" }), "", 405, false},
+		{"the health path is asked for", request(func(r *Request) { r.Target = "/health" }), "", 200, false},
+		{"a body is too large", request(func(r *Request) {
 			r.Method, r.ContentLength, r.Body = "POST", 11, bodyOf("hello world")
 		}), "", 413, true},
-		{"an upstream that does not answer", request(nil), "x", 502, true},
-		{"the last hop", request(func(r *Request) { r.Method, r.Fields = "OPTIONS", fieldList("Max-Forwards", "0") }), "", 200, true},
-		{"a rate limit", request(nil), "", 429, true},
+		{"an upstream does not answer", request(nil), "x", 502, true},
+		{"the proxy is the last hop", request(func(r *Request) { r.Method, r.Fields = "OPTIONS", fieldList("Max-Forwards", "0") }), "", 200, true},
+		{"a rate limit refuses", request(nil), "", 429, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newTestPipeline(t)

@@ -108,28 +108,28 @@ func TestTheShippedFiltersMatchTheLinesOfTheLog(t *testing.T) {
 		limited, denied, scan bool
 	}{
 		{"refused", func(l *eventlog.Logger, r accessRecord) { logRateLimit(l, r, refusal{}) }, nil, true, false, false},
-		{"refused by a total limit", func(l *eventlog.Logger, r accessRecord) {
+		{"a total limit refuses", func(l *eventlog.Logger, r accessRecord) {
 			logSharedLimit(l, r, refusal{limit: limit.OfTotal, site: "a"})
 		}, nil, false, false, false},
-		{"refused as too many at once", func(l *eventlog.Logger, r accessRecord) {
+		{"too many at once are refused", func(l *eventlog.Logger, r accessRecord) {
 			logSharedLimit(l, r, refusal{limit: limit.OfConcurrent, site: "a", route: "/b"})
 		}, nil, false, false, false},
-		{"refused by the limit of a route", func(l *eventlog.Logger, r accessRecord) {
+		{"the limit of a route refuses", func(l *eventlog.Logger, r accessRecord) {
 			logRateLimit(l, r, refusal{site: "a", route: "/b", unlogged: 2})
 		}, nil, true, false, false},
-		{"refused again and again", func(l *eventlog.Logger, r accessRecord) { logRateLimit(l, r, refusal{unlogged: 4711}) }, nil, true, false, false},
-		{"a wrong password", func(l *eventlog.Logger, r accessRecord) { logAuthFailed(l, r, 401, "") }, nil, false, false, false},
-		{"a wrong password of a user who exists", func(l *eventlog.Logger, r accessRecord) { logAuthFailed(l, r, 401, "a b") }, func(r *accessRecord) { r.Route, r.RequestID = "/x", "1" }, false, false, false},
-		{"answered 200", logRequest, nil, false, false, false},
-		{"answered 401", logRequest, func(r *accessRecord) { r.Status = 401 }, false, true, false},
-		{"answered 403", logRequest, func(r *accessRecord) { r.Status = 403 }, false, true, false},
-		{"answered 404 at a host that is not known", logRequest, func(r *accessRecord) { r.Status, r.Host, r.Upstream = 404, "", "" }, false, true, false},
-		{"answered 400", logRequest, func(r *accessRecord) { r.Status = 400 }, false, false, false},
-		{"an upstream's own 429", logRequest, func(r *accessRecord) { r.Status = 429 }, false, false, false},
-		{"a scan", logRequest, func(r *accessRecord) { r.Status, r.Path = 404, "/old/.env" }, false, true, true},
-		{"a scan with a quote", logRequest, func(r *accessRecord) { r.Status, r.Path = 404, `/wp-login.php?x="` }, false, true, true},
-		{"a page that looks like a scan and is there", logRequest, func(r *accessRecord) { r.Path = "/wp-login.php" }, false, false, false},
-		{"a scan that is a part of a name", logRequest, func(r *accessRecord) { r.Status, r.Path = 404, "/user/repo.git/config" }, false, true, false},
+		{"a client is refused again and again", func(l *eventlog.Logger, r accessRecord) { logRateLimit(l, r, refusal{unlogged: 4711}) }, nil, true, false, false},
+		{"a password is wrong", func(l *eventlog.Logger, r accessRecord) { logAuthFailed(l, r, 401, "") }, nil, false, false, false},
+		{"the password of a user who exists is wrong", func(l *eventlog.Logger, r accessRecord) { logAuthFailed(l, r, 401, "a b") }, func(r *accessRecord) { r.Route, r.RequestID = "/x", "1" }, false, false, false},
+		{"a request is answered 200", logRequest, nil, false, false, false},
+		{"a request is answered 401", logRequest, func(r *accessRecord) { r.Status = 401 }, false, true, false},
+		{"a request is answered 403", logRequest, func(r *accessRecord) { r.Status = 403 }, false, true, false},
+		{"a request is answered 404 at a host that is not known", logRequest, func(r *accessRecord) { r.Status, r.Host, r.Upstream = 404, "", "" }, false, true, false},
+		{"a request is answered 400", logRequest, func(r *accessRecord) { r.Status = 400 }, false, false, false},
+		{"an upstream answers 429 itself", logRequest, func(r *accessRecord) { r.Status = 429 }, false, false, false},
+		{"a path is a scan", logRequest, func(r *accessRecord) { r.Status, r.Path = 404, "/old/.env" }, false, true, true},
+		{"a path is a scan with a quote", logRequest, func(r *accessRecord) { r.Status, r.Path = 404, `/wp-login.php?x="` }, false, true, true},
+		{"a page looks like a scan and is there", logRequest, func(r *accessRecord) { r.Path = "/wp-login.php" }, false, false, false},
+		{"a part of a name looks like a scan", logRequest, func(r *accessRecord) { r.Status, r.Path = 404, "/user/repo.git/config" }, false, true, false},
 	} {
 		for _, format := range logFormats {
 			for _, address := range []string{own, "2001:db8::7", "fe80::1%eth0"} {
@@ -146,7 +146,7 @@ func TestTheShippedFiltersMatchTheLinesOfTheLog(t *testing.T) {
 					name    string
 					filter  shippedFilter
 					matches bool
-				}{{"reverse-proxy", limited, c.limited}, {"reverse-proxy-denied", denied, c.denied}, {"reverse-proxy-scan", scan, c.scan}, {"reverse-proxy-auth", auth, strings.HasPrefix(c.name, "a wrong password")}} {
+				}{{"reverse-proxy", limited, c.limited}, {"reverse-proxy-denied", denied, c.denied}, {"reverse-proxy-scan", scan, c.scan}, {"reverse-proxy-auth", auth, strings.HasSuffix(c.name, "is wrong")}} {
 					got := f.filter.offender(line)
 					if f.matches && got != want || !f.matches && got != "" {
 						t.Errorf("%s, %s: %s took %q out of %q, want a match %v of %s", c.name, format, f.name, got, line, f.matches, want)

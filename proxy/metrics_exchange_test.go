@@ -31,26 +31,26 @@ func TestWhatIsCountedOfAnExchange(t *testing.T) {
 		// often the time of the response, of connecting and of the upstream was recorded.
 		want, none string
 	}{
-		{"a body each way", answering(okResponse), "POST / HTTP/1.1" + closing + "Content-Length: 4\r\n\r\nbody", "POST 2xx 0 errors 4 in 5 out 1 1 1", ""},
-		{"a body in chunks", answering(okResponse), "PUT / HTTP/1.1" + closing + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "PUT 2xx 0 errors 3 in 5 out 1 1 1", ""},
+		{"a body goes each way", answering(okResponse), "POST / HTTP/1.1" + closing + "Content-Length: 4\r\n\r\nbody", "POST 2xx 0 errors 4 in 5 out 1 1 1", ""},
+		{"a body goes in chunks", answering(okResponse), "PUT / HTTP/1.1" + closing + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "PUT 2xx 0 errors 3 in 5 out 1 1 1", ""},
 		{"HEAD", answering("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), "HEAD / HTTP/1.1" + closing + "\r\n", "HEAD 2xx 0 errors 0 in 0 out 1 1 1", ""},
-		{"an upstream's own 429", answering("HTTP/1.1 429 No\r\nContent-Length: 2\r\n\r\nno"), "GET / HTTP/1.1" + closing + "\r\n", "GET 4xx 0 errors 0 in 2 out 1 1 1", ""},
-		{"a connection that is used again", answering(okResponse), "GET / HTTP/1.1\r\nHost: a.test\r\n\r\nGET / HTTP/1.1" + closing + "\r\n", "GET 2xx 2 0 errors 0 in 10 out 2 1 2", ""},
-		{"an answer that breaks off", func(_ int, r *bufio.Reader, conn net.Conn) {
+		{"an upstream answers 429 itself", answering("HTTP/1.1 429 No\r\nContent-Length: 2\r\n\r\nno"), "GET / HTTP/1.1" + closing + "\r\n", "GET 4xx 0 errors 0 in 2 out 1 1 1", ""},
+		{"a connection is used again", answering(okResponse), "GET / HTTP/1.1\r\nHost: a.test\r\n\r\nGET / HTTP/1.1" + closing + "\r\n", "GET 2xx 2 0 errors 0 in 10 out 2 1 2", ""},
+		{"an answer breaks off", func(_ int, r *bufio.Reader, conn net.Conn) {
 			_, _ = readHead(r)
 			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe")
 		}, "GET / HTTP/1.1" + closing + "\r\n", "GET 2xx 1 errors 0 in 2 out 1 1 1", ""},
-		{"no answer", func(_ int, r *bufio.Reader, _ net.Conn) { _, _ = readHead(r) }, "GET / HTTP/1.1" + closing + "\r\n",
+		{"no answer comes", func(_ int, r *bufio.Reader, _ net.Conn) { _, _ = readHead(r) }, "GET / HTTP/1.1" + closing + "\r\n",
 			"GET 5xx 1 errors 0 in 11 out 1 1 0", ""}, // Bad Gateway
-		{"a tunnel", func(_ int, r *bufio.Reader, conn net.Conn) {
+		{"a tunnel is opened", func(_ int, r *bufio.Reader, conn net.Conn) {
 			_, _ = readHead(r)
 			_, _ = io.WriteString(conn, switching+"abc")
 			_, _ = io.ReadFull(r, make([]byte, 5))
 			_, _ = io.WriteString(conn, "defg")
 		}, upgradeA + "12345", "GET 1xx 0 errors 5 in 7 out 0 1 1", ""},
-		{"an unknown host", answering(okResponse), "DELETE / HTTP/1.1\r\nHost: b.test\r\nConnection: close\r\n\r\n", "", "DELETE 4xx 0 errors 0 in 9 out 1 0 0"},
-		{"a body that is over the limit", answering(okResponse), "POST / HTTP/1.1" + closing + "Content-Length: 1001\r\n\r\n", "", "POST 4xx 0 errors 0 in 17 out 1 0 0"},
-		{"something that is not a request", answering(okResponse), "x\r\n\r\n", "", "other 4xx 0 errors 0 in 11 out 1 0 0"},
+		{"a host is unknown", answering(okResponse), "DELETE / HTTP/1.1\r\nHost: b.test\r\nConnection: close\r\n\r\n", "", "DELETE 4xx 0 errors 0 in 9 out 1 0 0"},
+		{"a body is over the limit", answering(okResponse), "POST / HTTP/1.1" + closing + "Content-Length: 1001\r\n\r\n", "", "POST 4xx 0 errors 0 in 17 out 1 0 0"},
+		{"something comes that is not a request", answering(okResponse), "x\r\n\r\n", "", "other 4xx 0 errors 0 in 11 out 1 0 0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			leaks(t)

@@ -17,17 +17,17 @@ func TestTheTextFormat(t *testing.T) {
 		write  func(t *metricsText)
 		want   string
 	}{
-		{"the head", plain, func(text *metricsText) { text.begin(text.family) }, "# HELP x_total Some\n# TYPE x_total counter\n"},
-		{"a count", plain, func(text *metricsText) { text.count(1<<64 - 1) }, "x_total 18446744073709551615\n"},
-		{"a size below 0", plain, func(text *metricsText) { text.size(-1) }, "x_total 0\n"},
-		{"a number", plain, func(text *metricsText) { text.number(0.000001) }, "x_total 0.000001\n"},
-		{"a time", plain, func(text *metricsText) { text.time(time.UnixMilli(1795760682984)) }, "x_total 1795760682.984\n"},
-		{"a time before 1970", plain, func(text *metricsText) { text.time(time.Unix(-1, 0)) }, "x_total -1\n"},
-		{"true and false", plain, func(text *metricsText) { text.truth(true); text.truth(false) }, "x_total 1\nx_total 0\n"},
+		{"the head is written", plain, func(text *metricsText) { text.begin(text.family) }, "# HELP x_total Some\n# TYPE x_total counter\n"},
+		{"the greatest count is written whole", plain, func(text *metricsText) { text.count(1<<64 - 1) }, "x_total 18446744073709551615\n"},
+		{"a size below 0 becomes 0", plain, func(text *metricsText) { text.size(-1) }, "x_total 0\n"},
+		{"a small number has no exponent", plain, func(text *metricsText) { text.number(0.000001) }, "x_total 0.000001\n"},
+		{"a time is in seconds", plain, func(text *metricsText) { text.time(time.UnixMilli(1795760682984)) }, "x_total 1795760682.984\n"},
+		{"a time before 1970 is negative", plain, func(text *metricsText) { text.time(time.Unix(-1, 0)) }, "x_total -1\n"},
+		{"true is 1 and false is 0", plain, func(text *metricsText) { text.truth(true); text.truth(false) }, "x_total 1\nx_total 0\n"},
 		{"labels", labelled, func(text *metricsText) { text.count(2, "", "y") }, "x_bytes{a=\"\",b=\"y\"} 2\n"},
-		{"labels to be escaped", labelled, func(text *metricsText) { text.count(2, "\"\n\\", "a b{c=\"d\"} 1\n") },
+		{"labels are escaped", labelled, func(text *metricsText) { text.count(2, "\"\n\\", "a b{c=\"d\"} 1\n") },
 			"x_bytes{a=\"\\\"\\n\\\\\",b=\"a b{c=\\\"d\\\"} 1\\n\"} 2\n"},
-		{"a label that is not UTF-8", labelled, func(text *metricsText) { text.count(2, "\xff\xfe", "ü") }, "x_bytes{a=\"\uFFFD\",b=\"ü\"} 2\n"},
+		{"a label that is not UTF-8 is made valid", labelled, func(text *metricsText) { text.count(2, "\xff\xfe", "ü") }, "x_bytes{a=\"\uFFFD\",b=\"ü\"} 2\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			text := metricsText{family: &test.family}

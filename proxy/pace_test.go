@@ -26,7 +26,7 @@ func TestAGoroutineThatNeverWaitsLetsOthersRun(t *testing.T) {
 			waitFor(t, "all bytes to arrive", func() bool { return received(s) == steps })
 			return func() error { _, err := s.Read(make([]byte, 1)); return err }
 		}},
-		{"reads that discard", func(t *testing.T) func() error {
+		{"reads discard", func(t *testing.T) func() error {
 			s, far := socketPair(t)
 			send(t, far, strings.Repeat("x", steps))
 			waitFor(t, "all bytes to arrive", func() bool { return received(s) == steps })
@@ -38,15 +38,15 @@ func TestAGoroutineThatNeverWaitsLetsOthersRun(t *testing.T) {
 			go io.Copy(io.Discard, far)
 			return func() error { _, err := s.Write([]byte("x")); return err }
 		}},
-		{"attempts to write", func(t *testing.T) func() error {
+		{"attempts to write end", func(t *testing.T) func() error {
 			s, far := socketPair(t)
 			go io.Copy(io.Discard, far)
 			return func() error { _, err := s.TryWrite([]byte("x")); return err }
 		}},
-		{"records of TLS that arrived together", func(t *testing.T) func() error {
+		{"records of TLS have arrived together", func(t *testing.T) func() error {
 			return readRecords(t, steps, func(c *clientTLS) io.Reader { return c })
 		}},
-		{"records of a tunnel that arrived together", func(t *testing.T) func() error {
+		{"records of a tunnel have arrived together", func(t *testing.T) func() error {
 			return readRecords(t, steps, func(c *clientTLS) io.Reader { return http1Tunnel{c.Conn, c} })
 		}},
 	} {

@@ -33,18 +33,18 @@ func TestAnswersOfTheProxyItself(t *testing.T) {
 		close  bool
 	}{
 		{"the health path is answered whatever the host", func(r *Request) { r.Target, r.Authority = "/health", "" }, 200, "", false},
-		{"the health path with a query", func(r *Request) { r.Target = "/health?x" }, 200, "", false},
+		{"the health path may have a query", func(r *Request) { r.Target = "/health?x" }, 200, "", false},
 		{"a POST to the health path is routed", func(r *Request) { r.Target, r.Method, r.Authority = "/health", "POST", "b.test" }, 404, "Not Found", false},
-		{"an unknown host", func(r *Request) { r.Authority = "b.test" }, 404, "Not Found", false},
-		{"a missing host", func(r *Request) { r.Authority = "" }, 400, "Bad Request", false},
-		{"a bad host", func(r *Request) { r.Authority = "a.test/x" }, 400, "Bad Request", false},
-		{"two hosts that disagree", func(r *Request) { r.AuthorityConflict = true }, 400, "Bad Request", false},
+		{"an unknown host is a 404", func(r *Request) { r.Authority = "b.test" }, 404, "Not Found", false},
+		{"a missing host is a 400", func(r *Request) { r.Authority = "" }, 400, "Bad Request", false},
+		{"a malformed host is a 400", func(r *Request) { r.Authority = "a.test/x" }, 400, "Bad Request", false},
+		{"two hosts that disagree are a 400", func(r *Request) { r.AuthorityConflict = true }, 400, "Bad Request", false},
 		{"CONNECT", func(r *Request) { r.Method = "CONNECT" }, 405, "Method Not Allowed", false},
 		{"TRACE", func(r *Request) { r.Method = "TRACE" }, 405, "Method Not Allowed", false},
-		{"a declared length over the limit", func(r *Request) {
+		{"a declared length over the limit is a 413", func(r *Request) {
 			r.Method, r.ContentLength, r.Body = "POST", 11, bodyOf("01234567890")
 		}, 413, "Payload Too Large", true},
-		{"a declared length over the limit, before a byte of the body comes", func(r *Request) {
+		{"a declared length over the limit is a 413 before a byte of the body comes", func(r *Request) {
 			r.Method, r.ContentLength, r.Body = "POST", 11, &fakeBody{parts: []string{"01234567890"}, err: io.EOF}
 		}, 413, "Payload Too Large", true},
 		{"a body for an unknown host is not read, so the connection ends", func(r *Request) {

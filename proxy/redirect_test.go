@@ -52,21 +52,21 @@ func TestTheRedirectPort(t *testing.T) {
 		status   int
 		location string
 	}{
-		{"to the default port", 443, "GET /a/b?c=d HTTP/1.1\r\nHost: A.example\r\n\r\n", 301, "https://a.example/a/b?c=d"},
-		{"to another port", 8443, "GET / HTTP/1.1\r\nHost: a.example:8080\r\n\r\n", 301, "https://a.example:8443/"},
-		{"path and query byte for byte", 443, "GET //x/../%2f?q=%zz&r=a+b HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example//x/../%2f?q=%zz&r=a+b"},
+		{"the default port is left out", 443, "GET /a/b?c=d HTTP/1.1\r\nHost: A.example\r\n\r\n", 301, "https://a.example/a/b?c=d"},
+		{"another port is named", 8443, "GET / HTTP/1.1\r\nHost: a.example:8080\r\n\r\n", 301, "https://a.example:8443/"},
+		{"path and query keep every byte", 443, "GET //x/../%2f?q=%zz&r=a+b HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example//x/../%2f?q=%zz&r=a+b"},
 		{"a URL in the query is not an authority", 443, "GET /r?to=http://b/ HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example/r?to=http://b/"},
-		{"every method", 443, "DELETE /x HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example/x"},
+		{"every method is redirected", 443, "DELETE /x HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example/x"},
 		{"HEAD has no body", 443, "HEAD /x HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example/x"},
 		{"HTTP/1.0", 443, "GET /x HTTP/1.0\r\nHost: a.example\r\n\r\n", 301, "https://a.example/x"},
-		{"an absolute-form target", 443, "GET http://b.example/y HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://b.example/y"},
-		{"an absolute-form target without a path", 443, "GET http://b.example?q HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://b.example/?q"},
-		{"an IPv6 host", 443, "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", 301, "https://[::1]/"},
-		{"OPTIONS of the server", 443, "OPTIONS * HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example/"},
-		{"no host", 443, "GET / HTTP/1.0\r\n\r\n", 400, ""},
-		{"an invalid host", 443, "GET / HTTP/1.1\r\nHost: a.example/evil\r\n\r\n", 400, ""},
-		{"a target that is not ASCII", 443, "GET /\xff HTTP/1.1\r\nHost: a.example\r\n\r\n", 400, ""},
-		{"bytes that are not a request", 443, "\x16\x03\x01\x02\x00\x01\r\n\r\n", 400, ""},
+		{"an absolute-form target names the host", 443, "GET http://b.example/y HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://b.example/y"},
+		{"an absolute-form target without a path gets the root", 443, "GET http://b.example?q HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://b.example/?q"},
+		{"an IPv6 host keeps its brackets", 443, "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", 301, "https://[::1]/"},
+		{"OPTIONS of the server gets the root", 443, "OPTIONS * HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example/"},
+		{"a missing host is a 400", 443, "GET / HTTP/1.0\r\n\r\n", 400, ""},
+		{"an invalid host is a 400", 443, "GET / HTTP/1.1\r\nHost: a.example/evil\r\n\r\n", 400, ""},
+		{"a target that is not ASCII is a 400", 443, "GET /\xff HTTP/1.1\r\nHost: a.example\r\n\r\n", 400, ""},
+		{"bytes that are not a request are a 400", 443, "\x16\x03\x01\x02\x00\x01\r\n\r\n", 400, ""},
 		{"CONNECT", 443, "CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n", 405, ""},
 		{"TRACE", 443, "TRACE / HTTP/1.1\r\nHost: a.example\r\n\r\n", 405, ""},
 		{"a challenge path in manual mode is redirected too", 443, "GET /.well-known/acme-challenge/x HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example/.well-known/acme-challenge/x"},
@@ -95,8 +95,8 @@ func TestTheRedirectPortAnswersChallengesFirst(t *testing.T) {
 	for _, test := range []struct {
 		name, path, want string
 	}{
-		{"the key authorization of a token, before the daemon serves", "token", "HTTP/1.1 200 OK\r\n…Content-Type: application/octet-stream\r\n…token.key"},
-		{"an unknown token", "other", "HTTP/1.1 404 Not Found\r\n…Content-Type: text/plain; charset=utf-8\r\n…Not Found"},
+		{"a token gets its key authorization before the daemon serves", "token", "HTTP/1.1 200 OK\r\n…Content-Type: application/octet-stream\r\n…token.key"},
+		{"an unknown token is a 404", "other", "HTTP/1.1 404 Not Found\r\n…Content-Type: text/plain; charset=utf-8\r\n…Not Found"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			head, body := redirectPort(t, newRedirector(443, &challengeSourceForTest{}, newGate(0), logger, time.Minute),
@@ -112,10 +112,10 @@ func TestTheRedirectPortAnswersChallengesFirst(t *testing.T) {
 func TestTheRedirectPortHoldsEverybodyElseBackUntilTheDaemonServes(t *testing.T) {
 	logger := eventlogtest.Open(t, eventlog.New, eventlog.Options{}, io.Discard)
 	for _, test := range []struct{ name, request string }{
-		{"a request", "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"},
-		{"a request without a host", "GET / HTTP/1.1\r\n\r\n"},
-		{"a request of another version", "GET / HTTP/1.2\r\nHost: a.example\r\n\r\n"},
-		{"bytes that are not a request", "\x16\x03\x01\x02\x00\x01\r\n\r\n"},
+		{"a request waits", "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"},
+		{"a request without a host waits", "GET / HTTP/1.1\r\n\r\n"},
+		{"a request of another version waits", "GET / HTTP/1.2\r\nHost: a.example\r\n\r\n"},
+		{"bytes that are not a request wait", "\x16\x03\x01\x02\x00\x01\r\n\r\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			head, body := redirectPort(t, newRedirector(443, &challengeSourceForTest{}, newGate(0), logger, time.Minute), test.request)

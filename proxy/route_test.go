@@ -72,16 +72,16 @@ func TestARouteAnswersByItself(t *testing.T) {
 		want   string // status, Location, type and body
 		log    string
 	}{
-		{"a fixed answer", page, "/page/x", `200 "" "application/json" {"a":1}`, "status=200 upstream=- duration_ms=N route=/page\n"},
-		{"an error with the text of its status", config.Route{Path: "/no", Respond: 403}, "/no", `403 "" "text/plain; charset=utf-8" Forbidden`, "status=403 upstream=- duration_ms=N route=/no\n"},
-		{"a success without a body", config.Route{Path: "/ok", Respond: 201}, "/ok", `201 "" "" `, "route=/ok\n"},
-		{"an answer that has no body", config.Route{Path: "/none", Respond: 204, RespondBody: []byte("x"), RespondType: "a/b"}, "/none", `204 "" "" `, "route=/none\n"},
-		{"a fixed answer of 304", config.Route{Path: "/same", Respond: 304}, "/same", `304 "" "" `, "route=/same\n"},
-		{"a redirect", config.Route{Path: "/old", Redirect: "https://{host}/new{path}{query}", RedirectStatus: 308}, "/old/x?y=1",
+		{"a fixed answer is sent", page, "/page/x", `200 "" "application/json" {"a":1}`, "status=200 upstream=- duration_ms=N route=/page\n"},
+		{"an error has the text of its status", config.Route{Path: "/no", Respond: 403}, "/no", `403 "" "text/plain; charset=utf-8" Forbidden`, "status=403 upstream=- duration_ms=N route=/no\n"},
+		{"a success has no body", config.Route{Path: "/ok", Respond: 201}, "/ok", `201 "" "" `, "route=/ok\n"},
+		{"an answer of 204 has no body", config.Route{Path: "/none", Respond: 204, RespondBody: []byte("x"), RespondType: "a/b"}, "/none", `204 "" "" `, "route=/none\n"},
+		{"an answer of 304 has no body", config.Route{Path: "/same", Respond: 304}, "/same", `304 "" "" `, "route=/same\n"},
+		{"a redirect is sent", config.Route{Path: "/old", Redirect: "https://{host}/new{path}{query}", RedirectStatus: 308}, "/old/x?y=1",
 			`308 "https://a.test/new/old/x?y=1" "text/plain; charset=utf-8" Permanent Redirect`, "status=308 upstream=- duration_ms=N route=/old\n"},
-		{"a redirect that would not be a valid URL", config.Route{Path: "/old", Redirect: "/new{path}", RedirectStatus: 302}, "/old/\xff", `400 "" "text/plain; charset=utf-8" Bad Request`, "route=/old\n"},
-		{"a redirect without the invalid part", config.Route{Path: "/old", Redirect: "/new", RedirectStatus: 302}, "/old/\xff", `302 "/new" "text/plain; charset=utf-8" Found`, "route=/old\n"},
-		{"an ambiguous path", page, "/x/..;/page", `400 "" "text/plain; charset=utf-8" Bad Request`, "status=400 upstream=- duration_ms=N error=\"ambiguous path\"\n"},
+		{"a redirect that would not be a valid URL is a 400", config.Route{Path: "/old", Redirect: "/new{path}", RedirectStatus: 302}, "/old/\xff", `400 "" "text/plain; charset=utf-8" Bad Request`, "route=/old\n"},
+		{"a redirect leaves the invalid part out", config.Route{Path: "/old", Redirect: "/new", RedirectStatus: 302}, "/old/\xff", `302 "/new" "text/plain; charset=utf-8" Found`, "route=/old\n"},
+		{"an ambiguous path is a 400", page, "/x/..;/page", `400 "" "text/plain; charset=utf-8" Bad Request`, "status=400 upstream=- duration_ms=N error=\"ambiguous path\"\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := newTestPipeline(t, test.route)

@@ -105,13 +105,13 @@ func TestTheStateBelongsToTheWayToTheUpstream(t *testing.T) {
 		t.Error("the state of an upstream is lost although the settings for it are the same")
 	}
 	for name, change := range map[string]func(*config.Settings){
-		"another scheme":            func(s *config.Settings) { s.UpstreamScheme = "http" },
-		"another protocol":          func(s *config.Settings) { s.UpstreamProtocol = "http2" },
-		"another CA":                func(s *config.Settings) { s.UpstreamTLS.CAPath, s.UpstreamTLS.CAHash = "ca.pem", "1" },
-		"another name":              func(s *config.Settings) { s.UpstreamTLS.ServerName = "b" },
-		"the PROXY protocol":        func(s *config.Settings) { s.UpstreamProxy = config.ProxyV1 },
-		"another check":             func(s *config.Settings) { s.Health.Path = "/up" },
-		"another interval of check": func(s *config.Settings) { s.Health.Path = "/up"; s.Health.Interval = time.Second },
+		"the scheme is another one":                func(s *config.Settings) { s.UpstreamScheme = "http" },
+		"the protocol is another one":              func(s *config.Settings) { s.UpstreamProtocol = "http2" },
+		"the CA is another one":                    func(s *config.Settings) { s.UpstreamTLS.CAPath, s.UpstreamTLS.CAHash = "ca.pem", "1" },
+		"the name is another one":                  func(s *config.Settings) { s.UpstreamTLS.ServerName = "b" },
+		"the PROXY protocol is spoken":             func(s *config.Settings) { s.UpstreamProxy = config.ProxyV1 },
+		"the check is another one":                 func(s *config.Settings) { s.Health.Path = "/up" },
+		"the interval of the check is another one": func(s *config.Settings) { s.Health.Path = "/up"; s.Health.Interval = time.Second },
 	} {
 		if keyOf(change) == keyOf(same) {
 			t.Errorf("%s: the state is kept", name)

@@ -29,15 +29,15 @@ func TestASiteIsFoundByListenerAndHost(t *testing.T) {
 		host     string
 		found    bool
 	}{
-		{"a host of the listener", 0, "b.test", true},
-		{"a host of another listener", 0, "c.test", false},
-		{"the same host on the listener that has it", 1, "c.test", true},
-		{"a host of two listeners, on the first", 0, "both.test", true},
-		{"a host of two listeners, on the second", 1, "both.test", true},
-		{"a host below one that is served", 0, "x.a.test", false},
-		{"a host in another case, which the caller has lowered", 0, "A.test", false},
-		{"no host", 0, "", false},
-		{"a listener without sites", 2, "a.test", false},
+		{"a host of the listener is found", 0, "b.test", true},
+		{"a host of another listener is not found", 0, "c.test", false},
+		{"the same host is found on the listener that has it", 1, "c.test", true},
+		{"a host of two listeners is found on the first", 0, "both.test", true},
+		{"a host of two listeners is found on the second", 1, "both.test", true},
+		{"a host below one that is served is not found", 0, "x.a.test", false},
+		{"a host in another case, which the caller has lowered, is not found", 0, "A.test", false},
+		{"an empty host is not found", 0, "", false},
+		{"a listener without sites finds none", 2, "a.test", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			found := table.find(test.listener, test.host)

@@ -186,11 +186,11 @@ func TestLongWritesOverTLSArriveWhole(t *testing.T) {
 		taken int
 		sizes []int
 	}{
-		{"less than a record", 0, []int{1, 100, oneRecordBytes}},
-		{"the small records of a new connection", 0, []int{oneRecordBytes + 1, 8000, 40000, 90000}},
-		{"long records", 0, []int{fullRecordsAfter, fullRecordBytes, fullRecordBytes + 1, longBodyBufferBytes}},
-		{"more than a buffer holds", 0, []int{5 * gatherBytes}},
-		{"while no buffer is left", maxGatherings, []int{1, 40000, fullRecordsAfter, longBodyBufferBytes}},
+		{"less than a record is written", 0, []int{1, 100, oneRecordBytes}},
+		{"the small records of a new connection are written", 0, []int{oneRecordBytes + 1, 8000, 40000, 90000}},
+		{"long records are written", 0, []int{fullRecordsAfter, fullRecordBytes, fullRecordBytes + 1, longBodyBufferBytes}},
+		{"more than a buffer holds is written", 0, []int{5 * gatherBytes}},
+		{"no buffer is left", maxGatherings, []int{1, 40000, fullRecordsAfter, longBodyBufferBytes}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var all gatherings

@@ -47,11 +47,11 @@ func TestSocketReads(t *testing.T) {
 		want string
 		err  error
 	}{
-		{"bytes that have arrived", func(t *testing.T, far *net.TCPConn) { far.Write([]byte("hello")) }, nil, "hello", nil},
-		{"the end after the peer has closed", func(t *testing.T, far *net.TCPConn) { far.Close() }, nil, "", io.EOF},
-		{"a reset as an error", func(t *testing.T, far *net.TCPConn) { far.SetLinger(0); far.Close() }, nil, "", syscall.ECONNRESET},
-		{"a deadline that has passed as an error", func(*testing.T, *net.TCPConn) {}, func(s *socket) { s.SetReadDeadline(pastDeadline) }, "", os.ErrDeadlineExceeded},
-		{"a closed socket as an error", func(*testing.T, *net.TCPConn) {}, func(s *socket) { s.Close() }, "", net.ErrClosed},
+		{"it reads bytes that have arrived", func(t *testing.T, far *net.TCPConn) { far.Write([]byte("hello")) }, nil, "hello", nil},
+		{"it reads the end after the peer has closed", func(t *testing.T, far *net.TCPConn) { far.Close() }, nil, "", io.EOF},
+		{"a reset is an error", func(t *testing.T, far *net.TCPConn) { far.SetLinger(0); far.Close() }, nil, "", syscall.ECONNRESET},
+		{"a deadline that has passed is an error", func(*testing.T, *net.TCPConn) {}, func(s *socket) { s.SetReadDeadline(pastDeadline) }, "", os.ErrDeadlineExceeded},
+		{"a closed socket is an error", func(*testing.T, *net.TCPConn) {}, func(s *socket) { s.Close() }, "", net.ErrClosed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, far := socketPair(t)

@@ -16,12 +16,12 @@ func TestForwardSaysWhatBecameOfTheResponse(t *testing.T) {
 		upgrade        string
 		want           *answer
 	}{
-		{"a whole response", okResponse, fakeClient{}, "", nil},
-		{"no response", "", fakeClient{}, "", &answer{status: statusBadGateway}},
-		{"a response that the upstream breaks off", "HTTP/1.1 201 Made\r\nContent-Length: 9\r\n\r\npart", fakeClient{}, "", &answer{status: 201, abort: true}},
-		{"a broken chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\nzz\r\n", fakeClient{}, "", &answer{status: 200, abort: true}},
-		{"a response that the client does not take", okResponse, fakeClient{writeErr: errors.New("broken pipe")}, "", &answer{status: 200, abort: true}},
-		{"a tunnel that the client cannot have", "HTTP/1.1 101 Switch\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\n", fakeClient{}, "test", &answer{abort: true}},
+		{"a whole response is forwarded", okResponse, fakeClient{}, "", nil},
+		{"a missing response is a 502", "", fakeClient{}, "", &answer{status: statusBadGateway}},
+		{"a response that the upstream breaks off is cut", "HTTP/1.1 201 Made\r\nContent-Length: 9\r\n\r\npart", fakeClient{}, "", &answer{status: 201, abort: true}},
+		{"a response with a broken chunk is cut", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\nzz\r\n", fakeClient{}, "", &answer{status: 200, abort: true}},
+		{"a response that the client does not take is cut", okResponse, fakeClient{writeErr: errors.New("broken pipe")}, "", &answer{status: 200, abort: true}},
+		{"a tunnel that the client cannot have is refused", "HTTP/1.1 101 Switch\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\n", fakeClient{}, "test", &answer{abort: true}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			leaks(t)

@@ -17,10 +17,10 @@ func TestStartupErrorHasALineForEachError(t *testing.T) {
 		cause error
 		want  string
 	}{
-		{"one plain error", errors.New("k: no"), "startup step 7 (load_tls): k: no"},
-		{"the errors of one listener", errors.Join(first), "startup step 7 (load_tls): listeners[0].tls.acme_domains: a\n" +
+		{"one plain error has one line", errors.New("k: no"), "startup step 7 (load_tls): k: no"},
+		{"the errors of one listener have a line each", errors.Join(first), "startup step 7 (load_tls): listeners[0].tls.acme_domains: a\n" +
 			"startup step 7 (load_tls): listeners[0].tls.acme_domains: b"},
-		{"the errors of two listeners, none hidden", errors.Join(first, second),
+		{"the errors of two listeners have a line each", errors.Join(first, second),
 			"startup step 7 (load_tls): listeners[0].tls.acme_domains: a\n" +
 				"startup step 7 (load_tls): listeners[0].tls.acme_domains: b\n" +
 				"startup step 7 (load_tls): listeners[1].tls.acme_domains: c"},

@@ -99,17 +99,17 @@ func TestASessionBelongsToItsServerName(t *testing.T) {
 			resumed       bool
 			refused       bool
 		}{
-			{"the same name", both, both, "a.example", "a.example", true, false},
-			{"the same name in capitals", both, both, "a.example", "A.Example", true, false},
-			{"another name", both, both, "a.example", "b.example", false, false},
-			{"another name of the same certificate", same, same, "a.example", "b.example", false, false},
-			{"a name that no certificate covers", both, both, "a.example", "c.example", false, true},
-			{"a name that is no longer served", both, cert.NewTable([]*tls.Certificate{testCertificate(t, "b.example")}), "a.example", "a.example", false, true},
-			{"a name with a new certificate", both, same, "a.example", "a.example", true, false},
-			{"no name after a name", same, same, "a.example", "", false, false},
-			{"a name after no name", same, same, "", "a.example", false, false},
-			{"no name twice", same, same, "", "", true, false},
-			{"no name, and several certificates after the reload", same, both, "", "", false, true},
+			{"the same name resumes", both, both, "a.example", "a.example", true, false},
+			{"the same name in capitals resumes", both, both, "a.example", "A.Example", true, false},
+			{"another name does not", both, both, "a.example", "b.example", false, false},
+			{"another name of the same certificate does not", same, same, "a.example", "b.example", false, false},
+			{"a name that no certificate covers is refused", both, both, "a.example", "c.example", false, true},
+			{"a name that is no longer served is refused", both, cert.NewTable([]*tls.Certificate{testCertificate(t, "b.example")}), "a.example", "a.example", false, true},
+			{"a name with a new certificate resumes", both, same, "a.example", "a.example", true, false},
+			{"no name does not resume a name's", same, same, "a.example", "", false, false},
+			{"a name does not resume that of no name", same, same, "", "a.example", false, false},
+			{"no name resumes its own", same, same, "", "", true, false},
+			{"no name is refused with several certificates after the reload", same, both, "", "", false, true},
 		} {
 			t.Run(tls.VersionName(version)+", "+test.name, func(t *testing.T) {
 				source := &tableSource{}

@@ -35,10 +35,10 @@ func TestCertTableFindsTheCertificate(t *testing.T) {
 		name, server string
 		want         *tls.Certificate
 	}{
-		{"by an exact name", "a.example", one},
-		{"by an upper-case name", "B.EXAMPLE", one},
-		{"by a name with the root's dot", "b.example.", one},
-		{"by a wildcard", "y.w.example", wild},
+		{"an exact name finds it", "a.example", one},
+		{"an upper-case name finds it", "B.EXAMPLE", one},
+		{"a name with the root's dot finds it", "b.example.", one},
+		{"a wildcard finds it", "y.w.example", wild},
 		{"an exact name goes before a wildcard", "x.w.example", other},
 		{"a wildcard covers exactly one label", "z.y.w.example", nil},
 		{"a wildcard does not cover its own domain", "w.example", nil},
@@ -58,10 +58,10 @@ func TestCertTableFindsTheCertificate(t *testing.T) {
 		certificates []*tls.Certificate
 		want         bool
 	}{
-		"two certificates for the same names": {[]*tls.Certificate{testCertificate(t, "a.example", "*.b.example"), testCertificate(t, "*.B.example", "A.example", "a.example")}, true},
-		"one with a name more":                {[]*tls.Certificate{one, testCertificate(t, "a.example", "b.example", "c.example")}, false},
-		"two for different names":             {[]*tls.Certificate{one, wild}, false},
-		"no certificate":                      {nil, false},
+		"two certificates have the same names":  {[]*tls.Certificate{testCertificate(t, "a.example", "*.b.example"), testCertificate(t, "*.B.example", "A.example", "a.example")}, true},
+		"one certificate has a name more":       {[]*tls.Certificate{one, testCertificate(t, "a.example", "b.example", "c.example")}, false},
+		"two certificates have different names": {[]*tls.Certificate{one, wild}, false},
+		"no certificate is given":               {nil, false},
 	} {
 		if got := cert.NewTable(test.certificates).Find(&tls.ClientHelloInfo{}); (got != nil) != test.want {
 			t.Errorf("%s, and a client without a server name: got a certificate: %v, want %v", name, got != nil, test.want)
@@ -134,15 +134,15 @@ func TestHandshakes(t *testing.T) {
 		alert  error
 		log    string
 	}{
-		{"a covered name in TLS 1.3", two, &tls.Config{ServerName: "b.example"}, nil, ""},
-		{"a covered name in TLS 1.2", two, &tls.Config{ServerName: "b.example", MaxVersion: tls.VersionTLS12}, nil, ""},
+		{"a covered name is served in TLS 1.3", two, &tls.Config{ServerName: "b.example"}, nil, ""},
+		{"a covered name is served in TLS 1.2", two, &tls.Config{ServerName: "b.example", MaxVersion: tls.VersionTLS12}, nil, ""},
 		{"TLS 1.1 is refused", two, &tls.Config{ServerName: "b.example", MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, tls.AlertError(70), ""},
 		{"a suite without forward secrecy is refused", two, &tls.Config{ServerName: "b.example", MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}}, tls.AlertError(40), ""},
 		{"ChaCha20 is not among the suites of TLS 1.2", two, &tls.Config{ServerName: "b.example", MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256}}, tls.AlertError(40), ""},
-		{"a name that no certificate covers", two, &tls.Config{ServerName: "c.example"}, unrecognizedName, `TLS_REFUSED client_ip=127.0.0.1 server_name=c.example error="no certificate covers this name"`},
-		{"the same in TLS 1.2", two, &tls.Config{ServerName: "c.example", MaxVersion: tls.VersionTLS12}, unrecognizedName, "TLS_REFUSED"},
-		{"no name and two certificates", two, &tls.Config{}, unrecognizedName, `TLS_REFUSED client_ip=127.0.0.1 server_name="" error=`},
-		{"no name and one certificate", one, &tls.Config{}, nil, ""},
+		{"a name that no certificate covers is refused", two, &tls.Config{ServerName: "c.example"}, unrecognizedName, `TLS_REFUSED client_ip=127.0.0.1 server_name=c.example error="no certificate covers this name"`},
+		{"a name that no certificate covers is refused in TLS 1.2", two, &tls.Config{ServerName: "c.example", MaxVersion: tls.VersionTLS12}, unrecognizedName, "TLS_REFUSED"},
+		{"no name is refused with two certificates", two, &tls.Config{}, unrecognizedName, `TLS_REFUSED client_ip=127.0.0.1 server_name="" error=`},
+		{"no name is served with one certificate", one, &tls.Config{}, nil, ""},
 		{"acme-tls/1 is not spoken outside of ACME mode", one, &tls.Config{ServerName: "a.example", NextProtos: []string{"acme-tls/1"}}, tls.AlertError(120), ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

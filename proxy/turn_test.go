@@ -154,13 +154,13 @@ func TestACrowdOfOneClientComputesOnlyInItsTurns(t *testing.T) {
 		// ask prepares a connection. It returns the function that needs a turn and waits for its answer.
 		ask func(t *testing.T, p *turnTest) (send func() error)
 	}{
-		{"a handshake", func(t *testing.T, p *turnTest) func() error {
+		{"the crowd begins a handshake", func(t *testing.T, p *turnTest) func() error {
 			return clientOf(p.dialFrom(t, "127.0.0.1"), "http/1.1").Handshake
 		}},
-		{"a handshake of TLS 1.2", func(t *testing.T, p *turnTest) func() error {
+		{"the crowd begins a handshake of TLS 1.2", func(t *testing.T, p *turnTest) func() error {
 			return tls.Client(p.dialFrom(t, "127.0.0.1"), &tls.Config{InsecureSkipVerify: true, ServerName: "a.test", MaxVersion: tls.VersionTLS12}).Handshake
 		}},
-		{"a request over HTTP/2", func(t *testing.T, p *turnTest) func() error {
+		{"the crowd sends a request over HTTP/2", func(t *testing.T, p *turnTest) func() error {
 			c := newH2ClientOn(t, p.dialFor(t, "h2"))
 			c.sync()
 			return func() error {
@@ -169,7 +169,7 @@ func TestACrowdOfOneClientComputesOnlyInItsTurns(t *testing.T) {
 				return nil
 			}
 		}},
-		{"PING over HTTP/2", func(t *testing.T, p *turnTest) func() error {
+		{"the crowd sends PING over HTTP/2", func(t *testing.T, p *turnTest) func() error {
 			c := newH2ClientOn(t, p.dialFor(t, "h2"))
 			c.sync()
 			return func() error { c.sync(); return nil }

@@ -74,23 +74,23 @@ func TestAddressesAreTriedInTurn(t *testing.T) {
 		tried    []string
 		at       []time.Duration
 	}{
-		{name: "only one", addresses: []string{"10.0.0.1"}, takes: durations{"10.0.0.1": 1e9}, got: "10.0.0.1", after: 1e9,
+		{name: "the only one answers", addresses: []string{"10.0.0.1"}, takes: durations{"10.0.0.1": 1e9}, got: "10.0.0.1", after: 1e9,
 			tried: []string{"10.0.0.1"}, at: []time.Duration{0}},
-		{name: "only one, which refuses", addresses: []string{"10.0.0.1"}, fails: durations{"10.0.0.1": 0}, err: "10.0.0.1 refused",
+		{name: "the only one refuses", addresses: []string{"10.0.0.1"}, fails: durations{"10.0.0.1": 0}, err: "10.0.0.1 refused",
 			tried: []string{"10.0.0.1"}, at: []time.Duration{0}},
-		{name: "the first, at once", addresses: []string{"::1", "10.0.0.1"}, takes: durations{"::1": 0, "10.0.0.1": 0}, got: "::1",
+		{name: "the first answers at once", addresses: []string{"::1", "10.0.0.1"}, takes: durations{"::1": 0, "10.0.0.1": 0}, got: "::1",
 			tried: []string{"::1"}, at: []time.Duration{0}},
-		{name: "the second, because the first refuses", addresses: []string{"::1", "10.0.0.1"}, fails: durations{"::1": 0},
+		{name: "the second answers, because the first refuses", addresses: []string{"::1", "10.0.0.1"}, fails: durations{"::1": 0},
 			takes: durations{"10.0.0.1": 0}, got: "10.0.0.1", tried: []string{"::1", "10.0.0.1"}, at: []time.Duration{0, 0}},
-		{name: "the third, because the others do not answer", addresses: []string{"::1", "::2", "10.0.0.1"}, takes: durations{"10.0.0.1": 1e8},
+		{name: "the third answers, because the others do not", addresses: []string{"::1", "::2", "10.0.0.1"}, takes: durations{"10.0.0.1": 1e8},
 			got: "10.0.0.1", after: 6e8, tried: []string{"::1", "::2", "10.0.0.1"}, at: []time.Duration{0, 25e7, 5e8}},
-		{name: "a slow one that is still the first", addresses: []string{"::1", "10.0.0.1"}, takes: durations{"::1": 3e8, "10.0.0.1": 1e9},
+		{name: "a slow one is still the first", addresses: []string{"::1", "10.0.0.1"}, takes: durations{"::1": 3e8, "10.0.0.1": 1e9},
 			got: "::1", after: 3e8, tried: []string{"::1", "10.0.0.1"}, at: []time.Duration{0, 25e7}},
-		{name: "two at the same moment", addresses: []string{"::1", "10.0.0.1"}, takes: durations{"::1": 3e8, "10.0.0.1": 5e7},
+		{name: "two answer at the same moment", addresses: []string{"::1", "10.0.0.1"}, takes: durations{"::1": 3e8, "10.0.0.1": 5e7},
 			got: "either", after: 3e8, tried: []string{"::1", "10.0.0.1"}, at: []time.Duration{0, 25e7}},
-		{name: "none, as all refuse", addresses: []string{"::1", "10.0.0.1"}, fails: durations{"::1": 1e7, "10.0.0.1": 0},
+		{name: "none answers, as all refuse", addresses: []string{"::1", "10.0.0.1"}, fails: durations{"::1": 1e7, "10.0.0.1": 0},
 			err: "::1 refused", after: 1e7, tried: []string{"::1", "10.0.0.1"}, at: []time.Duration{0, 1e7}},
-		{name: "none, because nobody answers in time", addresses: []string{"::1", "10.0.0.1"}, err: "context deadline exceeded", after: 5e9,
+		{name: "none answers in time", addresses: []string{"::1", "10.0.0.1"}, err: "context deadline exceeded", after: 5e9,
 			tried: []string{"::1", "10.0.0.1"}, at: []time.Duration{0, 25e7}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -127,10 +127,10 @@ func TestACallThatIsCancelledEnds(t *testing.T) {
 		// stops is how often the owner is stopped. It is 0 if the owner itself has caused the cancellation.
 		stops int32
 	}{
-		"by its owner":        {func(c *upstreamCall) { c.cancel(cause) }, 0},
-		"in favour of others": {func(c *upstreamCall) { uses, _ := c.to.pool.holders(nil, nil); uses[0].end(cause) }, 1},
-		"twice, as the first": {func(c *upstreamCall) { c.cancel(cause); c.cancel(errClientGone) }, 0},
-		"before it has begun": {nil, 0},
+		"its owner cancels it":                              {func(c *upstreamCall) { c.cancel(cause) }, 0},
+		"others need its place":                             {func(c *upstreamCall) { uses, _ := c.to.pool.holders(nil, nil); uses[0].end(cause) }, 1},
+		"it is cancelled twice, and the first cause counts": {func(c *upstreamCall) { c.cancel(cause); c.cancel(errClientGone) }, 0},
+		"it is cancelled before it has begun":               {nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			leaks(t)

@@ -26,8 +26,8 @@ func checked(t *testing.T, u *upstreams, address string) (*balance.State, upstre
 // check, whatever the upstream does. A check that was ended must say nothing about its upstream (S-18.3).
 func TestChecksEndWithWhatWantsThem(t *testing.T) {
 	for name, ends := range map[string]func(u *upstreams){
-		"a reload":              func(u *upstreams) { u.checks.keep(nil) },
-		"the end of the daemon": func(u *upstreams) { u.checks.close() },
+		"a reload ends them":              func(u *upstreams) { u.checks.keep(nil) },
+		"the end of the daemon ends them": func(u *upstreams) { u.checks.close() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			leaks(t)

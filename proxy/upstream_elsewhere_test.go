@@ -46,13 +46,13 @@ func TestARequestThatWasNotActedOnGoesElsewhere(t *testing.T) {
 		body    bodySource
 		want    string // the answer of the other upstream; "" if it must not be asked
 	}{
-		{"a POST that is refused", refused, Request{Method: "POST", ContentLength: 4}, bodyOf("body"), "POST body"},
-		{"a POST that is cut off by GOAWAY", goAway, Request{Method: "POST", ContentLength: 4}, bodyOf("body"), "POST body"},
-		{"a POST without a body", refused, Request{Method: "POST"}, nil, "POST "},
-		{"an unknown method", refused, Request{Method: "BREW"}, nil, "BREW "},
-		{"a GET that fails", failed, Request{Method: "GET"}, nil, "GET "},
-		{"a POST that fails", failed, Request{Method: "POST", ContentLength: 4}, bodyOf("body"), ""},
-		{"a POST of whose body too much was sent", refused, Request{Method: "POST", ContentLength: -1},
+		{"a POST that is refused goes elsewhere", refused, Request{Method: "POST", ContentLength: 4}, bodyOf("body"), "POST body"},
+		{"a POST that is cut off by GOAWAY goes elsewhere", goAway, Request{Method: "POST", ContentLength: 4}, bodyOf("body"), "POST body"},
+		{"a POST without a body goes elsewhere", refused, Request{Method: "POST"}, nil, "POST "},
+		{"an unknown method goes elsewhere", refused, Request{Method: "BREW"}, nil, "BREW "},
+		{"a GET that fails goes elsewhere", failed, Request{Method: "GET"}, nil, "GET "},
+		{"a POST that fails does not", failed, Request{Method: "POST", ContentLength: 4}, bodyOf("body"), ""},
+		{"a POST of whose body too much was sent does not", refused, Request{Method: "POST", ContentLength: -1},
 			&fakeBody{parts: []string{strings.Repeat("a", 1<<20), strings.Repeat("b", 1<<20)}, err: io.EOF}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -75,8 +75,8 @@ func TestWhatBecomesOfARequestWhoseStreamIsReset(t *testing.T) {
 // upstream has received the request (S-6.8).
 func TestWhatBecomesOfARequestAfterAnotherOne(t *testing.T) {
 	for name, fault := range map[string]func(out []byte, stream uint32) []byte{
-		"a reset": func(out []byte, stream uint32) []byte { return http2.AppendRSTStream(out, stream, http2.InternalError) },
-		"a head without a status": func(out []byte, stream uint32) []byte {
+		"it is reset": func(out []byte, stream uint32) []byte { return http2.AppendRSTStream(out, stream, http2.InternalError) },
+		"its head has no status": func(out []byte, stream uint32) []byte {
 			return http2.AppendHeader(out, 0, http2.TypeHeaders, http2.FlagEndHeaders|http2.FlagEndStream, stream)
 		},
 	} {

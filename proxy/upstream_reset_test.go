@@ -38,13 +38,13 @@ func TestTheCodeOfAResetReachesTheClientIfItSaysSomethingAboutTheCall(t *testing
 		contentType string
 		want        string // the status, and the code of the reset
 	}{
-		"a call's deadline":            {http2.Cancel, false, "application/grpc", " CANCEL"},
-		"a call without room":          {http2.EnhanceYourCalm, false, "application/grpc+proto", " ENHANCE_YOUR_CALM"},
-		"a call that fails":            {http2.InternalError, false, "application/grpc", "502 "},
-		"another request":              {http2.Cancel, false, "text/plain", "502 "},
-		"in a response":                {http2.Cancel, true, "text/plain", "200 CANCEL"},
-		"a protocol error in one":      {http2.ProtocolError, true, "text/plain", "200 INTERNAL_ERROR"},
-		"a refusal after it has begun": {http2.RefusedStream, true, "application/grpc", "200 INTERNAL_ERROR"},
+		"a call is over its deadline":                  {http2.Cancel, false, "application/grpc", " CANCEL"},
+		"a call finds no room":                         {http2.EnhanceYourCalm, false, "application/grpc+proto", " ENHANCE_YOUR_CALM"},
+		"a call fails":                                 {http2.InternalError, false, "application/grpc", "502 "},
+		"another request fails":                        {http2.Cancel, false, "text/plain", "502 "},
+		"a response is cut":                            {http2.Cancel, true, "text/plain", "200 CANCEL"},
+		"a response breaks the protocol":               {http2.ProtocolError, true, "text/plain", "200 INTERNAL_ERROR"},
+		"a refusal comes after the response has begun": {http2.RefusedStream, true, "application/grpc", "200 INTERNAL_ERROR"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			site := "upstream_protocol = \"http2\"\nupstream_connect_timeout_secs = 600\nupstream_request_timeout_secs = 600\n"

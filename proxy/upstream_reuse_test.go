@@ -14,22 +14,22 @@ func TestTheFateOfAConnection(t *testing.T) {
 		use          upstreamUse
 		http1, http2 upstreamFate
 	}{
-		{"a usual exchange", upstreamUse{}, fateReuse, fateReuse},
-		{"a request with NTLM credentials", upstreamUse{authenticates: true}, fatePin, fateClose},
-		{"a response that offers Negotiate", upstreamUse{offers: true}, fatePin, fateClose},
-		{"a connection that was pinned", upstreamUse{pinned: true}, fatePin, fateClose},
-		{"a GET with a body", upstreamUse{strayBody: true}, fateClose, fateClose},
-		{"an Expect that was answered without 100", upstreamUse{expects: true}, fateClose, fateClose},
-		{"an Expect that was answered with 100", upstreamUse{expects: true, invited: true}, fateReuse, fateReuse},
-		{"a 100 that no client waited for", upstreamUse{invited: true}, fateReuse, fateReuse},
-		{"a final response before the whole request was sent", upstreamUse{early: true}, fateClose, fateClose},
-		{"a request that was not sent whole", upstreamUse{unsent: true}, fateClose, fateClose},
-		{"a response that was not read whole", upstreamUse{unfinished: true}, fateClose, fateClose},
-		{"a response that ends the connection", upstreamUse{closing: true}, fateClose, fateClose},
-		{"bytes after the response", upstreamUse{surplus: true}, fateClose, fateClose},
-		{"a cancelled exchange", upstreamUse{cancelled: true}, fateClose, fateClose},
-		{"NTLM, and bytes after the response", upstreamUse{authenticates: true, surplus: true}, fateClose, fateClose},
-		{"a pinned connection, and a GET with a body", upstreamUse{pinned: true, strayBody: true}, fateClose, fateClose},
+		{"a usual exchange leaves it to be reused", upstreamUse{}, fateReuse, fateReuse},
+		{"a request with NTLM credentials pins it", upstreamUse{authenticates: true}, fatePin, fateClose},
+		{"a response that offers Negotiate pins it", upstreamUse{offers: true}, fatePin, fateClose},
+		{"a connection that was pinned stays pinned", upstreamUse{pinned: true}, fatePin, fateClose},
+		{"a GET with a body closes it", upstreamUse{strayBody: true}, fateClose, fateClose},
+		{"an Expect that was answered without 100 closes it", upstreamUse{expects: true}, fateClose, fateClose},
+		{"an Expect that was answered with 100 leaves it to be reused", upstreamUse{expects: true, invited: true}, fateReuse, fateReuse},
+		{"a 100 that no client waited for leaves it to be reused", upstreamUse{invited: true}, fateReuse, fateReuse},
+		{"a final response before the whole request was sent closes it", upstreamUse{early: true}, fateClose, fateClose},
+		{"a request that was not sent whole closes it", upstreamUse{unsent: true}, fateClose, fateClose},
+		{"a response that was not read whole closes it", upstreamUse{unfinished: true}, fateClose, fateClose},
+		{"a response that ends the connection closes it", upstreamUse{closing: true}, fateClose, fateClose},
+		{"bytes after the response close it", upstreamUse{surplus: true}, fateClose, fateClose},
+		{"a cancelled exchange closes it", upstreamUse{cancelled: true}, fateClose, fateClose},
+		{"NTLM with bytes after the response closes it", upstreamUse{authenticates: true, surplus: true}, fateClose, fateClose},
+		{"a pinned connection is closed after a GET with a body", upstreamUse{pinned: true, strayBody: true}, fateClose, fateClose},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := test.use.fate(); got != test.http2 {

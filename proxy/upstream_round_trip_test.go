@@ -159,15 +159,15 @@ func TestWhenAConnectionIsUsedAgain(t *testing.T) {
 		name, answer string
 		again        bool
 	}{
-		{"after a declared length", okResponse, true},
-		{"after chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", true},
-		{"after a 204", "HTTP/1.1 204 No Content\r\n\r\n", true},
-		{"not after Connection: close", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", false},
-		{"not after HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", false},
-		{"after HTTP/1.0 with keep-alive", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n", true},
-		{"not with bytes after the response", okResponse + "x", false},
-		{"after an offer of NTLM, by the same client", "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n", true},
-		{"not after a 204 that declares a body", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", false},
+		{"it is used again after a declared length", okResponse, true},
+		{"it is used again after chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", true},
+		{"it is used again after a 204", "HTTP/1.1 204 No Content\r\n\r\n", true},
+		{"it is not used again after Connection: close", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", false},
+		{"it is not used again after HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", false},
+		{"it is used again after HTTP/1.0 with keep-alive", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n", true},
+		{"it is not used again with bytes after the response", okResponse + "x", false},
+		{"it is used again after an offer of NTLM, by the same client", "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n", true},
+		{"it is not used again after a 204 that declares a body", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			leaks(t)
@@ -207,16 +207,16 @@ func TestWhoInvitesTheBody(t *testing.T) {
 		soonest  time.Duration
 		bodySent bool
 	}{
-		{"an upstream that asks for it", func(r *bufio.Reader, conn net.Conn) {
+		{"an upstream that asks for it invites it", func(r *bufio.Reader, conn net.Conn) {
 			_, _ = io.WriteString(conn, "HTTP/1.1 100 Continue\r\n\r\n")
 			_, _ = io.ReadFull(r, make([]byte, 4))
 			_, _ = io.WriteString(conn, final)
 		}, 1, 200, 0, true},
-		{"the proxy, for an upstream that waits silently", func(r *bufio.Reader, conn net.Conn) {
+		{"the proxy invites it for an upstream that waits silently", func(r *bufio.Reader, conn net.Conn) {
 			_, _ = io.ReadFull(r, make([]byte, 4))
 			_, _ = io.WriteString(conn, final)
 		}, 1, 200, continueWait, true},
-		{"nobody, for an upstream that answers at once", func(_ *bufio.Reader, conn net.Conn) {
+		{"nobody invites it for an upstream that answers at once", func(_ *bufio.Reader, conn net.Conn) {
 			_, _ = io.WriteString(conn, "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n")
 		}, 0, 417, 0, false},
 	} {

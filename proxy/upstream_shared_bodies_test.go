@@ -43,10 +43,10 @@ func TestABodyThatIsNotReadHoldsUpNoOtherClient(t *testing.T) {
 		stuck int
 		known bool
 	}{
-		"a body that has arrived":    {65000, true},
-		"a body that still arrives":  {200000, true},
-		"a body of unknown length":   {200000, false},
-		"a body that is not so long": {40000, true},
+		"a body that has arrived holds up nobody":    {65000, true},
+		"a body that still arrives holds up nobody":  {200000, true},
+		"a body of unknown length holds up nobody":   {200000, false},
+		"a body that is not so long holds up nobody": {40000, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			leaks(t)

@@ -14,7 +14,7 @@ func TestVersionFromBuildInfo(t *testing.T) {
 		want   string
 	}{
 		{
-			"a clean checkout",
+			"a clean checkout has its revision",
 			&debug.BuildInfo{GoVersion: "go1.99", Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{
 				{Key: "vcs", Value: "git"}, {Key: "vcs.revision", Value: "abc123"}, {Key: "vcs.modified", Value: "false"},
 			}},
@@ -22,7 +22,7 @@ func TestVersionFromBuildInfo(t *testing.T) {
 			"reverse-proxy v1.2.3 (revision abc123, go1.99)",
 		},
 		{
-			"a checkout with changes",
+			"a checkout with changes is dirty",
 			&debug.BuildInfo{GoVersion: "go1.99", Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{
 				{Key: "vcs.modified", Value: "true"}, {Key: "vcs.revision", Value: "abc123"},
 			}},
@@ -30,18 +30,18 @@ func TestVersionFromBuildInfo(t *testing.T) {
 			"reverse-proxy v1.2.3 (revision abc123+dirty, go1.99)",
 		},
 		{
-			"no version control",
+			"the revision is unknown without version control",
 			&debug.BuildInfo{GoVersion: "go1.99"},
 			"",
 			"reverse-proxy (devel) (revision unknown, go1.99)",
 		},
 		{
-			"a linked worktree",
+			"a linked worktree has its revision",
 			&debug.BuildInfo{GoVersion: "go1.99"},
 			"abc123+dirty",
 			"reverse-proxy (devel) (revision abc123+dirty, go1.99)",
 		},
-		{"no build information", nil, "", "reverse-proxy (devel) (revision unknown, " + runtime.Version() + ")"},
+		{"the revision is unknown without build information", nil, "", "reverse-proxy (devel) (revision unknown, " + runtime.Version() + ")"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

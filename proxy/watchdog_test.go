@@ -17,9 +17,9 @@ func TestWatchdogIsSilentWhileTheDaemonIsStuck(t *testing.T) {
 		name           string
 		stick, unloose func()
 	}{
-		{"the account of the connections", d.shared.conns.mu.Lock, d.shared.conns.mu.Unlock},
-		{"the limiter", d.shared.limits.limiter.LockAll, d.shared.limits.limiter.UnlockAll},
-		{"the sweeper", d.shared.conns.sweeper.LockAll, d.shared.conns.sweeper.UnlockAll},
+		{"the account of the connections hangs", d.shared.conns.mu.Lock, d.shared.conns.mu.Unlock},
+		{"the limiter hangs", d.shared.limits.limiter.LockAll, d.shared.limits.limiter.UnlockAll},
+		{"the sweeper hangs", d.shared.conns.sweeper.LockAll, d.shared.conns.sweeper.UnlockAll},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(sockettest.Dir(t), "notify")
