@@ -154,10 +154,10 @@ func TestFieldsOfTheProxyAreLookedAt(t *testing.T) {
 		t.Errorf("got %v, want none", err)
 	}
 	for name, change := range map[string][2]string{
-		"a field that is missing": {"x-real-ip: 127.0.0.1\r\n", ""},
-		"a field of the client":   {"X-Forwarded-For: 127.0.0.1", "X-Forwarded-For: 1.2.3.4, 127.0.0.1"},
-		"another host":            {"Host: bench", "Host: a.bench"},
-		"another scheme":          {"https", "http"},
+		"a field is missing":        {"x-real-ip: 127.0.0.1\r\n", ""},
+		"a field is the client's":   {"X-Forwarded-For: 127.0.0.1", "X-Forwarded-For: 1.2.3.4, 127.0.0.1"},
+		"the host is another one":   {"Host: bench", "Host: a.bench"},
+		"the scheme is another one": {"https", "http"},
 	} {
 		t.Run(name+" is an error", func(t *testing.T) {
 			if err := checkFields(strings.Replace(good, change[0], change[1], 1)); err == nil {

@@ -25,16 +25,16 @@ func TestAVerdictSeesOnlyWhatTheNoiseCannotExplain(t *testing.T) {
 		ours, before, again []float64
 		want                string
 	}{
-		"the same figures":                           {steady, steady, steady, "no difference"},
-		"five percent more on a steady machine":      {scaled(steady, 1.05), steady, steady, "dearer"},
-		"five percent less on a steady machine":      {scaled(steady, 0.95), steady, steady, "cheaper"},
-		"half a percent is never a difference":       {scaled(steady, 1.005), steady, steady, "no difference"},
-		"as much as the build differs from itself":   {scaled(steady, 1.05), steady, scaled(steady, 1.06), "no difference"},
-		"less than rounds differ on a noisy machine": {scaled(steady, 1.05), noisy, steady, "no difference"},
-		"one spoiled round among steady ones":        {append(scaled(steady, 1.05), 90), append(steady, 10), append(steady, 10), "dearer"},
-		"a single round":                             {[]float64{10}, []float64{5}, []float64{5}, "not measured"},
-		"no round of the build before":               {steady, nil, nil, "not measured"},
-		"rounds that failed":                         {steady, scaled(steady, math.NaN()), steady, "not measured"},
+		"the same figures are no difference":                             {steady, steady, steady, "no difference"},
+		"five percent more on a steady machine is dearer":                {scaled(steady, 1.05), steady, steady, "dearer"},
+		"five percent less on a steady machine is cheaper":               {scaled(steady, 0.95), steady, steady, "cheaper"},
+		"half a percent is never a difference":                           {scaled(steady, 1.005), steady, steady, "no difference"},
+		"as much as the build differs from itself is no difference":      {scaled(steady, 1.05), steady, scaled(steady, 1.06), "no difference"},
+		"less than rounds differ on a noisy machine is no difference":    {scaled(steady, 1.05), noisy, steady, "no difference"},
+		"one spoiled round among steady ones does not hide a difference": {append(scaled(steady, 1.05), 90), append(steady, 10), append(steady, 10), "dearer"},
+		"a single round measures nothing":                                {[]float64{10}, []float64{5}, []float64{5}, "not measured"},
+		"a missing round of the build before measures nothing":           {steady, nil, nil, "not measured"},
+		"rounds that failed measure nothing":                             {steady, scaled(steady, math.NaN()), steady, "not measured"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if v := compare(test.ours, test.before, test.again); v.String() != test.want {

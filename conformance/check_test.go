@@ -90,10 +90,10 @@ func TestCheckChangesNothingAndContactsNobody(t *testing.T) {
 		code  int
 		says  string
 	}{
-		{"a file with an error", []string{"check"}, 100, 1, "missing.pem"},
-		{"a file with an error, by --validate", []string{"--validate"}, 100, 1, "missing.pem"},
-		{"a file with a warning", []string{"check"}, 5, 0, "warning: rate_limit.burst (line 7): "},
-		{"a file with a warning, as JSON", []string{"check", "--json"}, 5, 0, `"warnings":[{"key":"rate_limit.burst"`},
+		{"a file with an error is refused", []string{"check"}, 100, 1, "missing.pem"},
+		{"a file with an error is refused by --validate", []string{"--validate"}, 100, 1, "missing.pem"},
+		{"a file with a warning is accepted", []string{"check"}, 5, 0, "warning: rate_limit.burst (line 7): "},
+		{"a file with a warning is accepted, as JSON", []string{"check", "--json"}, 5, 0, `"warnings":[{"key":"rate_limit.burst"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir, trace := t.TempDir(), filepath.Join(t.TempDir(), "trace")

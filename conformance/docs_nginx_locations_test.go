@@ -15,20 +15,20 @@ var locationRequests = []struct {
 	name, args        string
 	same, nginx, ours string
 }{
-	{name: "the site", args: "https://example.com/a?b=c", same: "3000 GET /a?b=c body=0 200  SAMEORIGIN"},
-	{name: "an alias", args: "-o /dev/null https://www.example.com/a%20b?c=d", nginx: "301 https://example.com/a%20b?c=d ", ours: "308 https://example.com/a%20b?c=d SAMEORIGIN"},
-	{name: "a directory", args: "https://example.com/files/x/y?z", same: "4000 GET /x/y?z body=0 200  SAMEORIGIN"},
-	{name: "a directory itself", args: "https://example.com/files/", same: "4000 GET / body=0 200  SAMEORIGIN"},
-	{name: "a directory without its slash", args: "-o /dev/null https://example.com/files", nginx: "301 https://example.com/files/ SAMEORIGIN", ours: "200  SAMEORIGIN"},
-	{name: "a name that begins like it", args: "https://example.com/filesystem", same: "3000 GET /filesystem body=0 200  SAMEORIGIN"},
-	{name: "a large body for the directory", args: "--data-binary @upload https://example.com/files/up", same: "4000 POST /up body=3000000 200  SAMEORIGIN"},
-	{name: "a large body elsewhere", args: "-o /dev/null -H 'Expect:' --data-binary @upload https://example.com/up", same: "413  SAMEORIGIN"},
-	{name: "an old path", args: "-o /dev/null https://example.com/old/a%20b?c=d", same: "301 https://example.com/archive/old/a%20b?c=d SAMEORIGIN"},
-	{name: "a refused path", args: "-o /dev/null https://example.com/metrics/x", same: "403  SAMEORIGIN"},
-	{name: "another spelling of it", args: "-o /dev/null --path-as-is https://example.com/x/../metrics", nginx: "403  SAMEORIGIN", ours: "400  SAMEORIGIN"},
-	{name: "a fixed answer", args: "https://example.com/.well-known/security.txt", same: "Contact: mailto:security@example.com\n200  SAMEORIGIN"},
-	{name: "the limit of a page", args: "-o /dev/null 'https://example.com/login?[1-6]' -w '%{http_code}\\n' | sort | uniq -c", nginx: "      5 200\n      1 503\n", ours: "      5 200\n      1 429\n"},
-	{name: "another page then", args: "https://example.com/", same: "3000 GET / body=0 200  SAMEORIGIN"},
+	{name: "the site is forwarded", args: "https://example.com/a?b=c", same: "3000 GET /a?b=c body=0 200  SAMEORIGIN"},
+	{name: "an alias is redirected", args: "-o /dev/null https://www.example.com/a%20b?c=d", nginx: "301 https://example.com/a%20b?c=d ", ours: "308 https://example.com/a%20b?c=d SAMEORIGIN"},
+	{name: "a directory is forwarded", args: "https://example.com/files/x/y?z", same: "4000 GET /x/y?z body=0 200  SAMEORIGIN"},
+	{name: "the directory itself is forwarded", args: "https://example.com/files/", same: "4000 GET / body=0 200  SAMEORIGIN"},
+	{name: "a directory gets its slash", args: "-o /dev/null https://example.com/files", nginx: "301 https://example.com/files/ SAMEORIGIN", ours: "200  SAMEORIGIN"},
+	{name: "a name that begins like the directory is forwarded to the site", args: "https://example.com/filesystem", same: "3000 GET /filesystem body=0 200  SAMEORIGIN"},
+	{name: "a large body is taken for the directory", args: "--data-binary @upload https://example.com/files/up", same: "4000 POST /up body=3000000 200  SAMEORIGIN"},
+	{name: "a large body is refused elsewhere", args: "-o /dev/null -H 'Expect:' --data-binary @upload https://example.com/up", same: "413  SAMEORIGIN"},
+	{name: "an old path is redirected", args: "-o /dev/null https://example.com/old/a%20b?c=d", same: "301 https://example.com/archive/old/a%20b?c=d SAMEORIGIN"},
+	{name: "a refused path is refused", args: "-o /dev/null https://example.com/metrics/x", same: "403  SAMEORIGIN"},
+	{name: "another spelling of it is refused", args: "-o /dev/null --path-as-is https://example.com/x/../metrics", nginx: "403  SAMEORIGIN", ours: "400  SAMEORIGIN"},
+	{name: "a fixed answer is sent", args: "https://example.com/.well-known/security.txt", same: "Contact: mailto:security@example.com\n200  SAMEORIGIN"},
+	{name: "the limit of a page refuses", args: "-o /dev/null 'https://example.com/login?[1-6]' -w '%{http_code}\\n' | sort | uniq -c", nginx: "      5 200\n      1 503\n", ours: "      5 200\n      1 429\n"},
+	{name: "another page is answered then", args: "https://example.com/", same: "3000 GET / body=0 200  SAMEORIGIN"},
 }
 
 // askLocation makes curl send a request, and print the status, the target of a redirect and X-Frame-Options.

@@ -58,26 +58,26 @@ var migrationRequests = []struct {
 	name, args        string
 	same, nginx, ours string
 }{
-	{name: "the redirect", args: "-o /dev/null http://www.example.com/a%20b?c=d", same: "301 https://www.example.com/a%20b?c=d"},
-	{name: "a page over HTTP/1.1", args: "--http1.1 https://www.example.com/a%20b//c?d=e%2f",
+	{name: "the redirect keeps the path", args: "-o /dev/null http://www.example.com/a%20b?c=d", same: "301 https://www.example.com/a%20b?c=d"},
+	{name: "a page comes over HTTP/1.1", args: "--http1.1 https://www.example.com/a%20b//c?d=e%2f",
 		same: "GET /a%20b//c?d=e%2f host=www.example.com body=0 X-Real-IP=203.0.113.10 X-Forwarded-For=203.0.113.10 X-Forwarded-Proto=https\n200 "},
-	{name: "a page over HTTP/2", args: "--http2 https://www.example.com/",
+	{name: "a page comes over HTTP/2", args: "--http2 https://www.example.com/",
 		same: "GET / host=www.example.com body=0 X-Real-IP=203.0.113.10 X-Forwarded-For=203.0.113.10 X-Forwarded-Proto=https\n200 "},
-	{name: "an upload", args: "--data-binary @upload https://www.example.com/upload",
+	{name: "an upload arrives", args: "--data-binary @upload https://www.example.com/upload",
 		same: "POST /upload host=www.example.com body=3000000 X-Real-IP=203.0.113.10 X-Forwarded-For=203.0.113.10 X-Forwarded-Proto=https\n200 "},
-	{name: "an upload that is too large", args: "-o /dev/null -X POST -H 'Expect:' -T large https://www.example.com/upload", same: "413 "},
-	{name: "a WebSocket", args: "--http1.1 --max-time 5 -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' https://www.example.com/ws",
+	{name: "an upload that is too large is refused", args: "-o /dev/null -X POST -H 'Expect:' -T large https://www.example.com/upload", same: "413 "},
+	{name: "a WebSocket is opened", args: "--http1.1 --max-time 5 -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' https://www.example.com/ws",
 		same: "switched101 "},
-	{name: "a forged address", args: "-H 'X-Forwarded-For: 10.9.9.9' -H 'X-Real-IP: 10.9.9.9' https://www.example.com/",
+	{name: "a forged address is replaced", args: "-H 'X-Forwarded-For: 10.9.9.9' -H 'X-Real-IP: 10.9.9.9' https://www.example.com/",
 		nginx: "GET / host=www.example.com body=0 X-Real-IP=203.0.113.10 X-Forwarded-For=10.9.9.9, 203.0.113.10 X-Forwarded-Proto=https\n200 ",
 		ours:  "GET / host=www.example.com body=0 X-Real-IP=203.0.113.10 X-Forwarded-For=203.0.113.10 X-Forwarded-Proto=https\n200 "},
-	{name: "an unknown host", args: "-H 'Host: other.example.com' https://www.example.com/",
+	{name: "an unknown host is refused by this proxy only", args: "-H 'Host: other.example.com' https://www.example.com/",
 		nginx: "GET / host=other.example.com body=0 X-Real-IP=203.0.113.10 X-Forwarded-For=203.0.113.10 X-Forwarded-Proto=https\n200 ",
 		ours:  "Not Found404 "},
-	{name: "a name without a certificate", args: "-o /dev/null https://other.example.com/", nginx: "200 ", ours: "000 "},
-	{name: "the field Server", args: "-o /dev/null -D - --http1.1 https://www.example.com/ | grep -ci '^server:'", nginx: "1\n", ours: "0\n"},
+	{name: "a name without a certificate is refused by this proxy only", args: "-o /dev/null https://other.example.com/", nginx: "200 ", ours: "000 "},
+	{name: "the field Server is not sent", args: "-o /dev/null -D - --http1.1 https://www.example.com/ | grep -ci '^server:'", nginx: "1\n", ours: "0\n"},
 	// Requests in a row up to the first that is refused.
-	{name: "the limit", args: "'https://www.example.com/[1-100000]' -o /dev/null -f --fail-early | tr ' ' '\\n' | sort -u | tail -n 1", nginx: "503\n", ours: "429\n"},
+	{name: "the limit refuses", args: "'https://www.example.com/[1-100000]' -o /dev/null -f --fail-early | tr ' ' '\\n' | sort -u | tail -n 1", nginx: "503\n", ours: "429\n"},
 }
 
 // TestTheMigrationFromNginx starts nginx with the server block of docs/from-nginx.md, and then this proxy with its

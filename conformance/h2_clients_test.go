@@ -194,12 +194,12 @@ func h2loadLosesNone(t *testing.T, h2load string, port int) {
 		requests int
 		args     []string
 	}{
-		{"small answers on 8 connections of 32 streams", 4000, []string{"-c", "8", "-m", "32", "/1024"}},
-		{"as many streams as a connection may have", 2000, []string{"-c", "1", "-m", "250", "/1024"}},
-		{"answers of 1 MiB, through the windows that it opens", 48, []string{"-c", "2", "-m", "8", "/1048576"}},
-		{"a small window of the client", 100, []string{"-c", "2", "-m", "8", "-w", "14", "-W", "16", "/65536"}},
-		{"answers without a byte", 1000, []string{"-c", "2", "-m", "32", "/0"}},
-		{"bodies of 64 KiB", 200, []string{"-c", "2", "-m", "8", "-d", body, "/"}},
+		{"small answers come on 8 connections of 32 streams", 4000, []string{"-c", "8", "-m", "32", "/1024"}},
+		{"a connection has as many streams as it may have", 2000, []string{"-c", "1", "-m", "250", "/1024"}},
+		{"answers of 1 MiB come through the windows that it opens", 48, []string{"-c", "2", "-m", "8", "/1048576"}},
+		{"the client's window is small", 100, []string{"-c", "2", "-m", "8", "-w", "14", "-W", "16", "/65536"}},
+		{"answers have no byte", 1000, []string{"-c", "2", "-m", "32", "/0"}},
+		{"requests have bodies of 64 KiB", 200, []string{"-c", "2", "-m", "8", "-d", body, "/"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			last := len(c.args) - 1

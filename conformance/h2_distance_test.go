@@ -148,8 +148,8 @@ func TestWindowsSuitALongPath(t *testing.T) {
 		// start.
 		window int
 	}{
-		{"a download", "GET", "/large", 64 << 10},
-		{"an upload", "POST", "/", 128 << 10},
+		{"a download keeps its rate", "GET", "/large", 64 << 10},
+		{"an upload keeps its rate", "POST", "/", 128 << 10},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var body io.Reader

@@ -58,11 +58,11 @@ func TestMakeBuildRecordsTheRevision(t *testing.T) {
 	revision := output(t, checkout, "git", "rev-parse", "HEAD")
 
 	for _, tt := range []struct{ name, dir, change, want string }{
-		{"a checkout", checkout, "", "(revision " + revision + ", go1."},
-		{"a checkout with changes", checkout, "proxy/doc_of_a_change.go", "(revision " + revision + "+dirty, go1."},
-		{"a linked worktree", worktree, "", "(revision " + revision + ", go1."},
-		{"a linked worktree with changes", worktree, "proxy/doc_of_a_change.go", "(revision " + revision + "+dirty, go1."},
-		{"no checkout", archive, "", "(revision unknown, go1."},
+		{"a checkout has its revision", checkout, "", "(revision " + revision + ", go1."},
+		{"a checkout with changes is dirty", checkout, "proxy/doc_of_a_change.go", "(revision " + revision + "+dirty, go1."},
+		{"a linked worktree has its revision", worktree, "", "(revision " + revision + ", go1."},
+		{"a linked worktree with changes is dirty", worktree, "proxy/doc_of_a_change.go", "(revision " + revision + "+dirty, go1."},
+		{"the revision is unknown without a checkout", archive, "", "(revision unknown, go1."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.change != "" {

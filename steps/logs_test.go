@@ -11,10 +11,10 @@ func TestParseLog(t *testing.T) {
 		name, text string
 		want       logLine
 	}{
-		{"text with plain and quoted values", `T WARN UPSTREAM_ERROR host=a error="x \"y\" = z" n=5`,
+		{"text has plain and quoted values", `T WARN UPSTREAM_ERROR host=a error="x \"y\" = z" n=5`,
 			logLine{"T", "WARN", "UPSTREAM_ERROR", []string{"host", "error", "n"}, map[string]string{"host": "a", "error": `x "y" = z`, "n": "5"}}},
-		{"text without any key", `T INFO SHUTDOWN`, logLine{"T", "INFO", "SHUTDOWN", nil, map[string]string{}}},
-		{"text with an empty value", `T INFO E a= b=c`, logLine{"T", "INFO", "E", []string{"a", "b"}, map[string]string{"a": "", "b": "c"}}},
+		{"text has no key", `T INFO SHUTDOWN`, logLine{"T", "INFO", "SHUTDOWN", nil, map[string]string{}}},
+		{"text has an empty value", `T INFO E a= b=c`, logLine{"T", "INFO", "E", []string{"a", "b"}, map[string]string{"a": "", "b": "c"}}},
 		{"JSON", `{"time":"T","level":"INFO","event":"E","b":"x y","a":5}`,
 			logLine{"T", "INFO", "E", []string{"b", "a"}, map[string]string{"b": "x y", "a": "5"}}},
 	}

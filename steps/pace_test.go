@@ -19,11 +19,11 @@ func TestTheSlowestMeasurementOfASpan(t *testing.T) {
 		from, to int
 		want     int
 	}{
-		{"a span in the middle of one", 210, 220, 30},
-		{"a span over several", 90, 350, 40},
-		{"a span between two", 150, 199, 0},
-		{"a span that ends during one that is under way", 350, 900, 500},
-		{"a span before all", -100, -1, 0},
+		{"a span is within one measurement", 210, 220, 30},
+		{"a span goes over several measurements", 90, 350, 40},
+		{"a span is between two measurements", 150, 199, 0},
+		{"a span ends during a measurement that is under way", 350, 900, 500},
+		{"a span is before all measurements", -100, -1, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got, want := p.slowest(at(test.from), at(test.to)), time.Duration(test.want)*time.Millisecond; got != want {

@@ -33,14 +33,14 @@ func TestNextAnswerDistinguishesWholeAnswersFromOthers(t *testing.T) {
 		status              int // 0 for an incomplete answer
 		body, rest          string
 	}{
-		{"a length that has come", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1", false, 200, "ok", "HTTP/1.1"},
-		{"a length that has not come yet", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok", false, 0, "", ""},
-		{"half a head", "GET", "HTTP/1.1 200 OK\r\nConte", false, 0, "", ""},
-		{"chunks with their end", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", false, 200, "ok", ""},
-		{"chunks without their end", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", false, 0, "", ""},
-		{"a body until the end of the connection", "GET", "HTTP/1.0 200 OK\r\n\r\nok", true, 200, "ok", ""},
-		{"a body that may go on", "GET", "HTTP/1.0 200 OK\r\n\r\nok", false, 0, "", ""},
-		{"no body for HEAD", "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", false, 200, "", ""},
+		{"a length has come", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1", false, 200, "ok", "HTTP/1.1"},
+		{"a length has not come yet", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok", false, 0, "", ""},
+		{"half a head has come", "GET", "HTTP/1.1 200 OK\r\nConte", false, 0, "", ""},
+		{"chunks have their end", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", false, 200, "ok", ""},
+		{"chunks lack their end", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", false, 0, "", ""},
+		{"a body ends with the connection", "GET", "HTTP/1.0 200 OK\r\n\r\nok", true, 200, "ok", ""},
+		{"a body may go on", "GET", "HTTP/1.0 200 OK\r\n\r\nok", false, 0, "", ""},
+		{"HEAD has no body", "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", false, 200, "", ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -51,16 +51,16 @@ func TestPattern(t *testing.T) {
 		name, sentence, text string
 		want                 []string // nil for no match
 	}{
-		{"a text in quotes", `the site {string} is there`, `the site "a b" is there`, []string{"a b"}},
-		{"a text with a quote in it", `the site {string} is there`, `the site "a\"b" is there`, []string{`a\"b`}},
-		{"two texts", `{string} and {string}`, `"a" and "b"`, []string{"a", "b"}},
-		{"a number", `{int} line(s)`, `1 line`, []string{"1"}},
-		{"an optional letter", `{int} line(s)`, `2 lines`, []string{"2"}},
-		{"the rest of the line", `it is {rest}`, `it is ["a", 5]`, []string{`["a", 5]`}},
-		{"a word", `sent {word}`, `sent SIGHUP`, []string{"SIGHUP"}},
-		{"characters that regular expressions mean", `is 1.5 (more)?`, `is 1.5 (more)?`, []string{}},
-		{"another text before it", `it is {rest}`, `so it is 5`, nil},
-		{"a word in the place of a number", `{int} lines`, `two lines`, nil},
+		{"a text is in quotes", `the site {string} is there`, `the site "a b" is there`, []string{"a b"}},
+		{"a text has a quote in it", `the site {string} is there`, `the site "a\"b" is there`, []string{`a\"b`}},
+		{"two texts are found", `{string} and {string}`, `"a" and "b"`, []string{"a", "b"}},
+		{"a number is found", `{int} line(s)`, `1 line`, []string{"1"}},
+		{"a letter is optional", `{int} line(s)`, `2 lines`, []string{"2"}},
+		{"the rest of the line is found", `it is {rest}`, `it is ["a", 5]`, []string{`["a", 5]`}},
+		{"a word is found", `sent {word}`, `sent SIGHUP`, []string{"SIGHUP"}},
+		{"characters of regular expressions mean themselves", `is 1.5 (more)?`, `is 1.5 (more)?`, []string{}},
+		{"another text before it does not match", `it is {rest}`, `so it is 5`, nil},
+		{"a word in place of a number does not match", `{int} lines`, `two lines`, nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -116,11 +116,11 @@ func TestClientAndUpstreamSeeTheSameBytes(t *testing.T) {
 		}
 	}
 	for name, err := range map[string]error{
-		"another status":  w.answerIs(200),
-		"another target":  w.receivedRequest("app", "GET /"),
-		"another field":   w.receivedField("app", "Host", "other"),
-		"a missing field": w.receivedField("app", "X-Missing", ""),
-		"nothing at all":  w.receivedNothing("app"),
+		"the status is another one":   w.answerIs(200),
+		"the target is another one":   w.receivedRequest("app", "GET /"),
+		"the field is another one":    w.receivedField("app", "Host", "other"),
+		"the field is missing":        w.receivedField("app", "X-Missing", ""),
+		"a request has been received": w.receivedNothing("app"),
 	} {
 		if err == nil {
 			t.Errorf("%s: got no error, want one", name)

@@ -25,11 +25,11 @@ func TestTheLargestCycleIsTheLargestSetOfFilesThatReachEachOther(t *testing.T) {
 		graph graph
 		want  []string
 	}{
-		"a chain has none":                 {edges("a>b", "b>c"), nil},
-		"two files":                        {edges("a>b", "b>a", "b>c"), []string{"a", "b"}},
-		"a ring with a tail":               {edges("a>b", "b>c", "c>a", "c>d", "e>a"), []string{"a", "b", "c"}},
-		"two rings that share a file":      {edges("a>b", "b>a", "b>c", "c>b"), []string{"a", "b", "c"}},
-		"the larger of two separate rings": {edges("a>b", "b>a", "c>d", "d>e", "e>c", "a>c"), []string{"c", "d", "e"}},
+		"a chain has none":                        {edges("a>b", "b>c"), nil},
+		"two files refer to each other":           {edges("a>b", "b>a", "b>c"), []string{"a", "b"}},
+		"a ring has a tail":                       {edges("a>b", "b>c", "c>a", "c>d", "e>a"), []string{"a", "b", "c"}},
+		"two rings share a file":                  {edges("a>b", "b>a", "b>c", "c>b"), []string{"a", "b", "c"}},
+		"the larger of two separate rings counts": {edges("a>b", "b>a", "c>d", "d>e", "e>c", "a>c"), []string{"c", "d", "e"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := test.graph.largestCycle(); !slices.Equal(got, test.want) {

@@ -9,9 +9,9 @@ func TestGrowthIsFound(t *testing.T) {
 		now  footprint
 		want bool
 	}{
-		{"the same", before, false},
+		{"the same is no growth", before, false},
 		{"less", footprint{10, 6, 50 << 20}, false},
-		{"within what is spare", footprint{30, 17, 150 << 20}, false},
+		{"what is within the spare is no growth", footprint{30, 17, 150 << 20}, false},
 		{"goroutines", footprint{31, 12, 100 << 20}, true},
 		{"descriptors", footprint{20, 18, 100 << 20}, true},
 		{"memory", footprint{20, 12, 160 << 20}, true},

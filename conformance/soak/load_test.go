@@ -24,7 +24,7 @@ func TestALoadFindsWhatAProxyDoesWrong(t *testing.T) {
 		want    string
 	}{
 		{"none", func(*httputil.ReverseProxy) {}, ""},
-		{"the field of another request", func(p *httputil.ReverseProxy) {
+		{"a request gets the field of another one", func(p *httputil.ReverseProxy) {
 			swap := lastOf()
 			rewrite := p.Rewrite
 			p.Rewrite = func(r *httputil.ProxyRequest) {
@@ -32,14 +32,14 @@ func TestALoadFindsWhatAProxyDoesWrong(t *testing.T) {
 				r.Out.Header.Set("Cookie", swap(r.Out.Header.Get("Cookie")))
 			}
 		}, "got Cookie"},
-		{"the answer to another request", func(p *httputil.ReverseProxy) {
+		{"a request gets the answer to another one", func(p *httputil.ReverseProxy) {
 			swap := lastOf()
 			p.ModifyResponse = func(r *http.Response) error {
 				r.Header.Set("X-Identity", swap(r.Header.Get("X-Identity")))
 				return nil
 			}
 		}, "got an answer to"},
-		{"a body that breaks off cleanly", func(p *httputil.ReverseProxy) {
+		{"a body breaks off cleanly", func(p *httputil.ReverseProxy) {
 			p.ModifyResponse = func(r *http.Response) error {
 				r.Header.Del("Content-Length")
 				r.ContentLength = -1
@@ -47,10 +47,10 @@ func TestALoadFindsWhatAProxyDoesWrong(t *testing.T) {
 				return nil
 			}
 		}, "got a body of 10 bytes"},
-		{"a request that gets no answer", func(p *httputil.ReverseProxy) {
+		{"a request gets no answer", func(p *httputil.ReverseProxy) {
 			p.ModifyResponse = func(*http.Response) error { return io.ErrUnexpectedEOF }
 		}, "got 502"},
-		{"a request that is sent twice", func(p *httputil.ReverseProxy) { p.Transport = twice{http.DefaultTransport} }, "got it 2 times"},
+		{"a request is sent twice", func(p *httputil.ReverseProxy) { p.Transport = twice{http.DefaultTransport} }, "got it 2 times"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			load, run := loadThrough(t, 300, test.mistake)

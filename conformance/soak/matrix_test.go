@@ -119,20 +119,20 @@ func TestTheJudgeFindsARequestThatWasLostOrSentTwice(t *testing.T) {
 		atBad, atSound int
 		want           string
 	}{
-		{"a GET that was answered", FaultCase{}, Wire{}, "GET", time.Minute, 200, 0, 1, ""},
-		{"a GET that is lost", FaultCase{}, Wire{}, "GET", time.Minute, 502, 1, 0, "need not"},
-		{"a POST that may be lost", FaultCase{FailsPOST: true}, Wire{}, "POST", time.Minute, 502, 1, 0, ""},
-		{"a POST that is lost although it was never sent", FaultCase{FailsPOST: true}, Wire{}, "POST", time.Minute, 502, 0, 0, "never sent"},
-		{"a POST on a connection that others used too", FaultCase{FailsPOST: true}, Wire{HTTP2: true}, "POST", time.Minute, 502, 0, 0, ""},
-		{"a POST that is lost and that nobody counts", FaultCase{FailsPOST: true, Unseen: true}, Wire{}, "POST", time.Minute, 502, 0, 0, ""},
-		{"a POST on a connection that ends", FaultCase{}, Wire{}, "POST", -time.Millisecond, 502, 1, 0, ""},
-		{"a POST on one that has ended", FaultCase{}, Wire{}, "POST", noticed / 2, 502, 1, 0, "need not"},
-		{"a POST on one of HTTP/2 that has just ended", FaultCase{}, Wire{HTTP2: true}, "POST", noticed / 2, 502, 1, 0, ""},
-		{"a POST that is sent twice", FaultCase{FailsPOST: true, Again: true}, Wire{}, "POST", time.Minute, 200, 1, 1, "sent twice"},
-		{"a GET that may be sent twice", FaultCase{Again: true}, Wire{}, "GET", time.Minute, 200, 1, 1, ""},
-		{"a GET that may not", FaultCase{}, Wire{}, "GET", time.Minute, 200, 1, 1, "sent twice"},
-		{"a GET that is sent three times", FaultCase{Again: true}, Wire{}, "GET", time.Minute, 200, 3, 0, "too often"},
-		{"a GET that a sound upstream has got", FaultCase{FailsGET: true}, Wire{}, "GET", time.Minute, 502, 0, 1, "a sound upstream got it"},
+		{"a GET is answered", FaultCase{}, Wire{}, "GET", time.Minute, 200, 0, 1, ""},
+		{"a GET is lost", FaultCase{}, Wire{}, "GET", time.Minute, 502, 1, 0, "need not"},
+		{"a POST may be lost", FaultCase{FailsPOST: true}, Wire{}, "POST", time.Minute, 502, 1, 0, ""},
+		{"a POST is lost although it was never sent", FaultCase{FailsPOST: true}, Wire{}, "POST", time.Minute, 502, 0, 0, "never sent"},
+		{"a POST is lost on a connection that others used too", FaultCase{FailsPOST: true}, Wire{HTTP2: true}, "POST", time.Minute, 502, 0, 0, ""},
+		{"a POST is lost where nobody counts", FaultCase{FailsPOST: true, Unseen: true}, Wire{}, "POST", time.Minute, 502, 0, 0, ""},
+		{"a POST is lost on a connection that ends", FaultCase{}, Wire{}, "POST", -time.Millisecond, 502, 1, 0, ""},
+		{"a POST is lost on a connection that has ended", FaultCase{}, Wire{}, "POST", noticed / 2, 502, 1, 0, "need not"},
+		{"a POST is lost on a connection of HTTP/2 that has just ended", FaultCase{}, Wire{HTTP2: true}, "POST", noticed / 2, 502, 1, 0, ""},
+		{"a POST is sent twice", FaultCase{FailsPOST: true, Again: true}, Wire{}, "POST", time.Minute, 200, 1, 1, "sent twice"},
+		{"a GET may be sent twice", FaultCase{Again: true}, Wire{}, "GET", time.Minute, 200, 1, 1, ""},
+		{"a GET is sent twice and may not be", FaultCase{}, Wire{}, "GET", time.Minute, 200, 1, 1, "sent twice"},
+		{"a GET is sent three times", FaultCase{Again: true}, Wire{}, "GET", time.Minute, 200, 3, 0, "too often"},
+		{"a GET has reached a sound upstream", FaultCase{FailsGET: true}, Wire{}, "GET", time.Minute, 502, 0, 1, "a sound upstream got it"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := &Balanced{wire: test.wire, began: start, broken: start, members: []*member{

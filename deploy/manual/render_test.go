@@ -11,16 +11,16 @@ import (
 
 func TestRoffKeepsTextAsItIs(t *testing.T) {
 	for _, c := range []struct{ name, markdown, want string }{
-		{"plain text", "Some words.", "Some words."},
-		{"a hyphen of a word and one of code", "pre-set `--flag`", `pre-set \fB\-\-flag\fR`},
+		{"plain text stays", "Some words.", "Some words."},
+		{"a hyphen of a word stays, and one of code is escaped", "pre-set `--flag`", `pre-set \fB\-\-flag\fR`},
 		{"emphasis", "`--config` *PATH*", `\fB\-\-config\fR \fIPATH\fR`},
-		{"a backslash", "`a\\b`", `\fBa\eb\fR`},
+		{"a backslash is escaped", "`a\\b`", `\fBa\eb\fR`},
 		{"quotes", "the CA's `\"\"` and `'x'`", `the CA's \fB\(dq\(dq\fR and \fB\(aqx\(aq\fR`},
-		{"characters that fonts change", "`~^`", `\fB\(ti\(ha\fR`},
-		{"a dash and an ellipsis", "1–2 and more…", `1\(en2 and more...`},
-		{"a dot in front", ".. is no macro", `\&.. is no macro`},
-		{"an apostrophe in front", "'tis no macro", `\&'tis no macro`},
-		{"a dot in front of a later line", strings.Repeat("x", 80) + " .br", strings.Repeat("x", 80) + "\n\\&.br"},
+		{"characters that fonts change are escaped", "`~^`", `\fB\(ti\(ha\fR`},
+		{"a dash and an ellipsis stay readable", "1–2 and more…", `1\(en2 and more...`},
+		{"a dot in front is no macro", ".. is no macro", `\&.. is no macro`},
+		{"an apostrophe in front is no macro", "'tis no macro", `\&'tis no macro`},
+		{"a dot in front of a later line is no macro", strings.Repeat("x", 80) + " .br", strings.Repeat("x", 80) + "\n\\&.br"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := roffMarkdown(c.markdown); got != c.want {
@@ -77,18 +77,18 @@ var tricky = proxy.CommandLine{
 
 func TestCompletionsQuoteSummariesAndOfferFilesForPathsOnly(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
-		{"bash: a path", bashCompletion(tricky), "    --config)\n        compopt"},
-		{"bash: another value", bashCompletion(tricky), "    --every) return ;;\n"},
-		{"bash: both are skipped", bashCompletion(tricky), "        --config | --every)\n            [[ "},
-		{"bash: flags", bashCompletion(tricky), "    watch)\n        words='--config --every --version --help'\n        ;;\n"},
-		{"zsh: a path", zshCompletion(tricky), "'--config=[a file]:PATH:_files'\n"},
-		{"zsh: another value", zshCompletion(tricky), `'--every=[time\\span \[s\]\: it'\''s]:SECONDS: '` + "\n"},
-		{"zsh: a command", zshCompletion(tricky), `'watch:watch it'\''s [state]: all'` + "\n"},
-		{"fish: a path", fishCompletion(tricky), `'__reverse_proxy_command "" "watch"' -l config -r -F -d 'a file'` + "\n"},
-		{"fish: another value", fishCompletion(tricky), `'__reverse_proxy_command "watch"' -l every -x -d 'time\\span [s]: it\'s'` + "\n"},
-		{"fish: a command", fishCompletion(tricky), `-a watch -d 'watch it\'s [state]: all'` + "\n"},
-		{"man: a group", commandPage(tricky, "2026-01-02"), `[\fB\-\-config\fR \fIPATH\fR | \fB\-\-every\fR \fISECONDS\fR]`},
-		{"man: the date", commandPage(tricky, "2026-01-02"), `.TH REVERSE\-PROXY 8 "2026-01-02" `},
+		{"bash completes a path", bashCompletion(tricky), "    --config)\n        compopt"},
+		{"bash does not complete another value", bashCompletion(tricky), "    --every) return ;;\n"},
+		{"bash skips both", bashCompletion(tricky), "        --config | --every)\n            [[ "},
+		{"bash completes flags", bashCompletion(tricky), "    watch)\n        words='--config --every --version --help'\n        ;;\n"},
+		{"zsh completes a path", zshCompletion(tricky), "'--config=[a file]:PATH:_files'\n"},
+		{"zsh describes another value", zshCompletion(tricky), `'--every=[time\\span \[s\]\: it'\''s]:SECONDS: '` + "\n"},
+		{"zsh describes a command", zshCompletion(tricky), `'watch:watch it'\''s [state]: all'` + "\n"},
+		{"fish completes a path", fishCompletion(tricky), `'__reverse_proxy_command "" "watch"' -l config -r -F -d 'a file'` + "\n"},
+		{"fish describes another value", fishCompletion(tricky), `'__reverse_proxy_command "watch"' -l every -x -d 'time\\span [s]: it\'s'` + "\n"},
+		{"fish describes a command", fishCompletion(tricky), `-a watch -d 'watch it\'s [state]: all'` + "\n"},
+		{"the manual page shows a group", commandPage(tricky, "2026-01-02"), `[\fB\-\-config\fR \fIPATH\fR | \fB\-\-every\fR \fISECONDS\fR]`},
+		{"the manual page shows the date", commandPage(tricky, "2026-01-02"), `.TH REVERSE\-PROXY 8 "2026-01-02" `},
 	} {
 		if !strings.Contains(c.text, c.want) {
 			t.Errorf("%s: got no %q in:\n%s", c.name, c.want, c.text)

@@ -20,13 +20,13 @@ func TestVersionOfACommit(t *testing.T) {
 		dirty           bool
 		want            string
 	}{
-		{"no tag yet", "", false, "0.0.0+20260102030405.0123456789ab"},
-		{"no tag yet, and changes", "", true, "0.0.0+20260102030405.0123456789ab.dirty"},
-		{"a tagged commit", "v1.2.3-0-g0123456789ab", false, "1.2.3"},
-		{"a tagged commit with changes", "v1.2.3-0-g0123456789ab", true, "1.2.3+20260102030405.0123456789ab.dirty"},
-		{"a commit behind a tag", "v1.2.3-14-g0123456789ab", false, "1.2.3+20260102030405.0123456789ab"},
-		{"a tag before a release", "v1.2.3-rc.1-0-g0123456789ab", false, "1.2.3~rc.1"},
-		{"a commit behind one", "v1.2.3-rc.1-2-g0123456789ab", false, "1.2.3~rc.1+20260102030405.0123456789ab"},
+		{"a commit without a tag has version 0.0.0", "", false, "0.0.0+20260102030405.0123456789ab"},
+		{"a commit without a tag is dirty with changes", "", true, "0.0.0+20260102030405.0123456789ab.dirty"},
+		{"a tagged commit has the version of its tag", "v1.2.3-0-g0123456789ab", false, "1.2.3"},
+		{"a tagged commit is dirty with changes", "v1.2.3-0-g0123456789ab", true, "1.2.3+20260102030405.0123456789ab.dirty"},
+		{"a commit after a tag has a later version", "v1.2.3-14-g0123456789ab", false, "1.2.3+20260102030405.0123456789ab"},
+		{"a tag before a release has an earlier version", "v1.2.3-rc.1-0-g0123456789ab", false, "1.2.3~rc.1"},
+		{"a commit after such a tag has a version between them", "v1.2.3-rc.1-2-g0123456789ab", false, "1.2.3~rc.1+20260102030405.0123456789ab"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := versionOf(c.described, revision, commitTime, c.dirty)
@@ -89,12 +89,12 @@ func TestReleaseWithoutGitIsWhatIsGiven(t *testing.T) {
 		t.Errorf("got %+v and %v, want version and time as given", r, err)
 	}
 	for _, c := range []struct{ name, version, epoch, want string }{
-		{"no version", "", "1", "set VERSION and SOURCE_DATE_EPOCH"},
-		{"no time", "1.2.3", "", "set VERSION and SOURCE_DATE_EPOCH"},
-		{"an invalid time", "1.2.3", "yesterday", "SOURCE_DATE_EPOCH=yesterday: must be seconds"},
-		{"a version with a hyphen", "1.2.3-4", "1", `version "1.2.3-4": must begin with a digit`},
-		{"a version with a v", "v1.2.3", "1", `version "v1.2.3": must begin with a digit`},
-		{"a version with a path", "1/../2", "1", `version "1/../2": must begin with a digit`},
+		{"the version is missing", "", "1", "set VERSION and SOURCE_DATE_EPOCH"},
+		{"the time is missing", "1.2.3", "", "set VERSION and SOURCE_DATE_EPOCH"},
+		{"the time is invalid", "1.2.3", "yesterday", "SOURCE_DATE_EPOCH=yesterday: must be seconds"},
+		{"the version has a hyphen", "1.2.3-4", "1", `version "1.2.3-4": must begin with a digit`},
+		{"the version has a v", "v1.2.3", "1", `version "v1.2.3": must begin with a digit`},
+		{"the version has a path", "1/../2", "1", `version "1/../2": must begin with a digit`},
 	} {
 		if _, err := p.release(ctx, c.version, c.epoch); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q in the error", c.name, err, c.want)

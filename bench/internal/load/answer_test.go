@@ -37,13 +37,13 @@ func TestAnswerWithoutBodyIsComplete(t *testing.T) {
 
 func TestAnswerThatIsNotTheExpectedOneIsAnError(t *testing.T) {
 	for name, c := range map[string]struct{ answer, want string }{
-		"another status":            {"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 10\r\n\r\n", `"HTTP/1.1 502 Bad Gateway"`},
-		"another version":           {"HTTP/1.0 200 OK\r\nContent-Length: 10\r\n\r\n", "HTTP/1.0"},
-		"a longer body announced":   {"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n", "want a length of 10"},
-		"an invalid length":         {"HTTP/1.1 200 OK\r\nContent-Length: ten\r\n\r\n", "want a length of 10"},
-		"no length":                 {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "no Content-Length"},
-		"more bytes than announced": {goodAnswer + "x", "1 bytes after the end"},
-		"a head without an end":     {"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", maxAnswerHead), "more than 16384"},
+		"another status is an error":             {"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 10\r\n\r\n", `"HTTP/1.1 502 Bad Gateway"`},
+		"another version is an error":            {"HTTP/1.0 200 OK\r\nContent-Length: 10\r\n\r\n", "HTTP/1.0"},
+		"a longer body announced is an error":    {"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n", "want a length of 10"},
+		"an invalid length is an error":          {"HTTP/1.1 200 OK\r\nContent-Length: ten\r\n\r\n", "want a length of 10"},
+		"a missing length is an error":           {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "no Content-Length"},
+		"more bytes than announced are an error": {goodAnswer + "x", "1 bytes after the end"},
+		"a head without an end is an error":      {"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", maxAnswerHead), "more than 16384"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var a answer

@@ -9,15 +9,15 @@ import (
 
 func TestH2RefusesFramesThatDoNotFit(t *testing.T) {
 	for name, c := range map[string]struct{ frame, want string }{
-		"a frame that is too long":        {"\x01\x00\x00\x00\x00\x00\x00\x00\x01", "65536 bytes"},
-		"the end of the connection":       {"\x00\x00\x00\x07\x00\x00\x00\x00\x00", "GOAWAY"},
-		"the end of a stream":             {"\x00\x00\x00\x03\x00\x00\x00\x00\x01", "RST_STREAM"},
-		"data of a stream that is closed": {"\x00\x00\x00\x00\x01\x00\x00\x00\x09", "stream 9"},
-		"an answer without a head":        {"\x00\x00\x00\x00\x01\x00\x00\x00\x01", "head: false"},
-		"padding":                         {"\x00\x00\x01\x00\x08\x00\x00\x00\x01\x00", "padded"},
-		"a head that ends the stream":     {"\x00\x00\x01\x01\x05\x00\x00\x00\x01\x88", "flags"},
-		"a head with another status":      {"\x00\x00\x01\x01\x04\x00\x00\x00\x01\x8d", `"404"`},
-		"a head that is no HPACK":         {"\x00\x00\x01\x01\x04\x00\x00\x00\x01\x80", "index"},
+		"a frame that is too long is refused":        {"\x01\x00\x00\x00\x00\x00\x00\x00\x01", "65536 bytes"},
+		"the end of the connection is refused":       {"\x00\x00\x00\x07\x00\x00\x00\x00\x00", "GOAWAY"},
+		"the end of a stream is refused":             {"\x00\x00\x00\x03\x00\x00\x00\x00\x01", "RST_STREAM"},
+		"data of a stream that is closed is refused": {"\x00\x00\x00\x00\x01\x00\x00\x00\x09", "stream 9"},
+		"an answer without a head is refused":        {"\x00\x00\x00\x00\x01\x00\x00\x00\x01", "head: false"},
+		"padding":                                    {"\x00\x00\x01\x00\x08\x00\x00\x00\x01\x00", "padded"},
+		"a head that ends the stream is refused":     {"\x00\x00\x01\x01\x05\x00\x00\x00\x01\x88", "flags"},
+		"a head with another status is refused":      {"\x00\x00\x01\x01\x04\x00\x00\x00\x01\x8d", `"404"`},
+		"a head that is no HPACK is refused":         {"\x00\x00\x01\x01\x04\x00\x00\x00\x01\x80", "index"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newH2State(Job{Streams: 1, AnswerBytes: 5})
@@ -51,10 +51,10 @@ func TestH2KeepsWhatIsNotAWholeFrame(t *testing.T) {
 
 func TestH2AnswersSettingsAndPings(t *testing.T) {
 	for name, c := range map[string]struct{ frame, want string }{
-		"settings are acknowledged":   {"\x00\x00\x00\x04\x00\x00\x00\x00\x00", "\x00\x00\x00\x04\x01\x00\x00\x00\x00"},
-		"acknowledged ones are not":   {"\x00\x00\x00\x04\x01\x00\x00\x00\x00", ""},
-		"a ping comes back":           {"\x00\x00\x08\x06\x00\x00\x00\x00\x0012345678", "\x00\x00\x08\x06\x01\x00\x00\x00\x0012345678"},
-		"a ping's answer goes no way": {"\x00\x00\x08\x06\x01\x00\x00\x00\x0012345678", ""},
+		"settings are acknowledged":       {"\x00\x00\x00\x04\x00\x00\x00\x00\x00", "\x00\x00\x00\x04\x01\x00\x00\x00\x00"},
+		"acknowledged ones are not":       {"\x00\x00\x00\x04\x01\x00\x00\x00\x00", ""},
+		"a ping comes back":               {"\x00\x00\x08\x06\x00\x00\x00\x00\x0012345678", "\x00\x00\x08\x06\x01\x00\x00\x00\x0012345678"},
+		"a ping's answer is not answered": {"\x00\x00\x08\x06\x01\x00\x00\x00\x0012345678", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newH2State(Job{Streams: 1})

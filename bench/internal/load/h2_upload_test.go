@@ -27,10 +27,10 @@ func TestH2SendsBodiesAsTheWindowsLetIt(t *testing.T) {
 		sum   int
 		ended bool
 	}{
-		{"at first as much as every connection allows", "", 65_535, false},
-		{"no more before both windows are opened", "\x00\x00\x04\x08\x00\x00\x00\x00\x00\x00\x01\x00\x00", 65_535, false},
-		{"more with the stream's window, larger by SETTINGS", "\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x04\x00\x01\x00\x63", 65_635, false},
-		{"the rest with an update of the stream", "\x00\x00\x04\x08\x00\x00\x00\x00\x01\x00\x01\x00\x00", 70_000, true},
+		{"at first as much is sent as every connection allows", "", 65_535, false},
+		{"no more is sent before both windows are opened", "\x00\x00\x04\x08\x00\x00\x00\x00\x00\x00\x01\x00\x00", 65_535, false},
+		{"more is sent with the stream's window, larger by SETTINGS", "\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x04\x00\x01\x00\x63", 65_635, false},
+		{"the rest is sent with an update of the stream", "\x00\x00\x04\x08\x00\x00\x00\x00\x01\x00\x01\x00\x00", 70_000, true},
 	}
 	for _, step := range steps {
 		if _, _, err := h.frames([]byte(step.frame)); err != nil {

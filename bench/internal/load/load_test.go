@@ -76,14 +76,14 @@ func TestEveryKindOfLoadIsAnswered(t *testing.T) {
 		kind   string
 		change func(*Job)
 	}{
-		"HTTP/1.1 over kept connections": {H1, func(*Job) {}},
-		"HTTP/1.1 with a body":           {H1, func(j *Job) { j.BodyBytes = 40000 }},
-		"HTTP/1.1 at a fixed rate":       {H1, func(j *Job) { j.Rate = 500 }},
-		"HTTP/2 with many streams":       {H2, func(*Job) {}},
-		"HTTP/2 with bodies":             {H2, func(j *Job) { j.BodyBytes = 40000 }},
-		"a connection for each request":  {Handshake, func(*Job) {}},
-		"connections that are left idle": {Idle, func(j *Job) { j.Connections, j.Streams = 10, 0 }},
-		"HTTP/2 left idle":               {Idle, func(j *Job) { j.Connections = 10 }},
+		"HTTP/1.1 is answered over kept connections": {H1, func(*Job) {}},
+		"HTTP/1.1 is answered with a body":           {H1, func(j *Job) { j.BodyBytes = 40000 }},
+		"HTTP/1.1 is answered at a fixed rate":       {H1, func(j *Job) { j.Rate = 500 }},
+		"HTTP/2 is answered with many streams":       {H2, func(*Job) {}},
+		"HTTP/2 is answered with bodies":             {H2, func(j *Job) { j.BodyBytes = 40000 }},
+		"each request has its own connection":        {Handshake, func(*Job) {}},
+		"connections are left idle":                  {Idle, func(j *Job) { j.Connections, j.Streams = 10, 0 }},
+		"connections of HTTP/2 are left idle":        {Idle, func(j *Job) { j.Connections = 10 }},
 		"pages": {Page, func(j *Job) {
 			j.Resources = []Resource{{"/1k", 50000}, {"/1k", 50000}, {"/1k", 50000}}
 		}},
@@ -159,12 +159,12 @@ func TestLoadFailsWhenAnAnswerIsWrong(t *testing.T) {
 		want    string
 		kinds   []string
 	}{
-		"another status": {status, nil, "418", all},
-		"another length": {answerWith(49999, &requests), nil, "49999", all},
-		"another key exchange": {nil, func(c *tls.Config) { c.CurvePreferences = []tls.CurveID{tls.CurveP256} },
+		"another status fails it": {status, nil, "418", all},
+		"another length fails it": {answerWith(49999, &requests), nil, "49999", all},
+		"another key exchange fails it": {nil, func(c *tls.Config) { c.CurvePreferences = []tls.CurveID{tls.CurveP256} },
 			"handshake", all},
-		"another protocol": {nil, func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }, "protocol", []string{H2}},
-		"an older TLS":     {nil, func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }, "version", all},
+		"another protocol fails it": {nil, func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }, "protocol", []string{H2}},
+		"an older TLS fails it":     {nil, func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }, "version", all},
 	} {
 		for _, kind := range c.kinds {
 			t.Run(name+" with "+kind, func(t *testing.T) {

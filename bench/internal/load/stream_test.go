@@ -72,9 +72,9 @@ func TestStreamsThatBreakAreErrors(t *testing.T) {
 		handler http.HandlerFunc
 		want    string
 	}{
-		"no tunnel":          {Tunnel, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) }, "400"},
-		"no stream":          {Events, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, "503"},
-		"a stream that ends": {Events, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "x") }, "want a chunked body"},
+		"a tunnel is refused": {Tunnel, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) }, "400"},
+		"a stream is refused": {Events, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, "503"},
+		"a stream ends":       {Events, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "x") }, "want a chunked body"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := Run(job(c.kind, server(t, c.handler, nil))); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -117,10 +117,10 @@ func TestEventsAreCountedHoweverTheyAreCut(t *testing.T) {
 func TestAWrongStreamOfEventsIsAnError(t *testing.T) {
 	const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 	for name, text := range map[string]string{
-		"another event":           head + chunked("event: none\n\n"),
-		"the end":                 head + chunked(origin.Event) + "0\r\n\r\n",
-		"a length that is none":   head + "x\r\n",
-		"a head that is too long": "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", maxAnswerHead),
+		"another event comes": head + chunked("event: none\n\n"),
+		"the stream ends":     head + chunked(origin.Event) + "0\r\n\r\n",
+		"a length is invalid": head + "x\r\n",
+		"a head is too long":  "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", maxAnswerHead),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := pieces(text, len(text), (&events{}).arrived); err == nil {
@@ -161,11 +161,11 @@ func TestMessagesAreCountedHoweverTheyAreCut(t *testing.T) {
 func TestAWrongTunnelIsAnError(t *testing.T) {
 	const head = "HTTP/1.1 101 Switching Protocols\r\n\r\n"
 	for name, texts := range map[string][]string{
-		"a message with the head":   {head + "x"},
-		"another message":           {head, "\x82\x01x"},
-		"two messages for one":      {head, string(origin.Message(false)) + "\x82"},
-		"a head that does not end":  {"HTTP/1.1 101 " + strings.Repeat("x", maxAnswerHead)},
-		"an answer of another kind": {"HTTP/1.1 200 OK\r\n\r\n"},
+		"a message comes with the head": {head + "x"},
+		"another message comes":         {head, "\x82\x01x"},
+		"two messages come for one":     {head, string(origin.Message(false)) + "\x82"},
+		"a head does not end":           {"HTTP/1.1 101 " + strings.Repeat("x", maxAnswerHead)},
+		"an answer is of another kind":  {"HTTP/1.1 200 OK\r\n\r\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newTunnelState()

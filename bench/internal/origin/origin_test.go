@@ -68,14 +68,14 @@ func TestAnswers(t *testing.T) {
 		status  int
 		bytes   int
 	}{
-		"the small answer":               {"GET /1k HTTP/1.1\r\nHost: a\r\n\r\n", 200, SmallBytes},
-		"the large answer":               {"GET /1m HTTP/1.1\r\nHost: a\r\n\r\n", 200, LargeBytes},
-		"a body that is read to its end": {"POST /sink HTTP/1.1\r\nHost: a\r\ncontent-length: 70000\r\n\r\n" + strings.Repeat("x", 70000), 200, SinkBytes},
-		"a body of nothing":              {"POST /sink HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", 200, SinkBytes},
-		"an answer of a given length":    {"GET /kib/37 HTTP/1.1\r\nHost: a\r\n\r\n", 200, 37 << 10},
-		"a length that is too large":     {"GET /kib/101 HTTP/1.1\r\nHost: a\r\n\r\n", 404, 15},
-		"a length of nothing":            {"GET /kib/0 HTTP/1.1\r\nHost: a\r\n\r\n", 404, 15},
-		"a target that is not there":     {"GET /2k HTTP/1.1\r\nHost: a\r\n\r\n", 404, 15},
+		"the small answer is sent":            {"GET /1k HTTP/1.1\r\nHost: a\r\n\r\n", 200, SmallBytes},
+		"the large answer is sent":            {"GET /1m HTTP/1.1\r\nHost: a\r\n\r\n", 200, LargeBytes},
+		"a body is read to its end":           {"POST /sink HTTP/1.1\r\nHost: a\r\ncontent-length: 70000\r\n\r\n" + strings.Repeat("x", 70000), 200, SinkBytes},
+		"a body may be empty":                 {"POST /sink HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", 200, SinkBytes},
+		"an answer has a given length":        {"GET /kib/37 HTTP/1.1\r\nHost: a\r\n\r\n", 200, 37 << 10},
+		"a length that is too large is a 404": {"GET /kib/101 HTTP/1.1\r\nHost: a\r\n\r\n", 404, 15},
+		"a length of 0 is a 404":              {"GET /kib/0 HTTP/1.1\r\nHost: a\r\n\r\n", 404, 15},
+		"a target that is not there is a 404": {"GET /2k HTTP/1.1\r\nHost: a\r\n\r\n", 404, 15},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, r := dial(t, addr)
@@ -135,13 +135,13 @@ func TestRequestInPiecesIsAnswered(t *testing.T) {
 func TestRequestThatItDoesNotKnowEndsTheConnection(t *testing.T) {
 	addr := serve(t)
 	for name, request := range map[string]string{
-		"a chunked body":            "POST /sink HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-		"an invalid length":         "POST /sink HTTP/1.1\r\nContent-Length: x\r\n\r\n",
-		"a length below zero":       "POST /sink HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-		"a head without an end":     "GET /1k HTTP/1.1\r\nX: " + strings.Repeat("x", maxHead),
-		"a body over HTTP/2":        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x01\x01\x04\x00\x00\x00\x01\x83",
-		"a WebSocket without a key": "GET /socket HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
-		"a connection that ends":    "",
+		"a chunked body ends it":            "POST /sink HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"an invalid length ends it":         "POST /sink HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+		"a length below zero ends it":       "POST /sink HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+		"a head without an end ends it":     "GET /1k HTTP/1.1\r\nX: " + strings.Repeat("x", maxHead),
+		"a body over HTTP/2 ends it":        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x01\x01\x04\x00\x00\x00\x01\x83",
+		"a WebSocket without a key ends it": "GET /socket HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
+		"a closed connection ends it":       "",
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, r := dial(t, addr)

@@ -18,11 +18,11 @@ func TestParseSchedstat(t *testing.T) {
 		t.Errorf("got %v, %v, want 37.94197ms", got, err)
 	}
 	for name, text := range map[string]string{
-		"nothing":          "",
-		"a field too few":  "1 2\n",
-		"a field too many": "1 2 3 4\n",
-		"no number":        "x 2 3\n",
-		"too large":        "99999999999999999999 2 3\n",
+		"nothing":                                "",
+		"a field too few is an error":            "1 2\n",
+		"a field too many is an error":           "1 2 3 4\n",
+		"a text is an error":                     "x 2 3\n",
+		"a number that is too large is an error": "99999999999999999999 2 3\n",
 	} {
 		t.Run(name+" is an error", func(t *testing.T) {
 			if got, err := parseSchedstat([]byte(text)); err == nil {
@@ -45,11 +45,11 @@ func TestStatField(t *testing.T) {
 		text  string
 		field int
 	}{
-		"no name":                          {"42 S 17", 4},
-		"a field after the end":            {"42 (a) S 17", 14},
-		"a field that stands before":       {"42 (a) S 17", 2},
-		"a field that is no number":        {"42 (a) S x 1", 4},
-		"nothing after the name's bracket": {"42 (a)", 4},
+		"a missing name is an error":                 {"42 S 17", 4},
+		"a field after the end is an error":          {"42 (a) S 17", 14},
+		"a field before the name is an error":        {"42 (a) S 17", 2},
+		"a field that is not a number is an error":   {"42 (a) S x 1", 4},
+		"a line that ends with the name is an error": {"42 (a)", 4},
 	} {
 		t.Run(name+" is an error", func(t *testing.T) {
 			if got, err := statField([]byte(c.text), c.field); err == nil {
@@ -81,9 +81,9 @@ func TestParseCore(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	for name, text := range map[string]string{
-		"a core that is not there": "cpu0 1 1 1 1 1 1 1 1\n",
-		"a short line":             "cpu1 1 1 1\n",
-		"no number":                "cpu1 1 1 1 x 1 1 1 1\n",
+		"a core that is not there is an error":    "cpu0 1 1 1 1 1 1 1 1\n",
+		"a short line is an error":                "cpu1 1 1 1\n",
+		"a text in place of a number is an error": "cpu1 1 1 1 x 1 1 1 1\n",
 	} {
 		t.Run(name+" is an error", func(t *testing.T) {
 			if got, err := parseCore([]byte(text), 1); err == nil {
