@@ -22,7 +22,7 @@ func (c *upstreamCall) connect(conn *upstreamConn) (_ *upstreamConn, err error) 
 			pool.drop(conn)
 		}
 	}()
-	left := c.to.config.ConnectTimeout - c.connectTime - c.failedTime
+	began, left := time.Now(), c.to.config.ConnectTimeout-c.connectTime-c.failedTime
 	ctx, cancel := context.WithTimeout(context.Background(), left)
 	defer cancel()
 	// The context ends the dial. The timer replaces the deadline of the request's head, and makes the sweeper check
@@ -42,10 +42,15 @@ func (c *upstreamCall) connect(conn *upstreamConn) (_ *upstreamConn, err error) 
 		}
 		if conn.Conn == nil {
 			c.opens(conn)
-			if err := c.dial(ctx, conn, left); err != nil {
-				return nil, errNotConnected{err}
+			waited := time.Since(began)
+			err := c.dial(ctx, conn, left)
+			switch {
+			case err == nil:
+				return conn, nil
+			case isTimeout(err) && hadTooLittle(left, waited, c.triesLeft):
+				return nil, pool.noneFree(pool.all.clientOf(c))
 			}
-			return conn, nil
+			return nil, errNotConnected{err}
 		}
 		if conn.fit() {
 			return conn, nil
@@ -53,6 +58,13 @@ func (c *upstreamCall) connect(conn *upstreamConn) (_ *upstreamConn, err error) 
 		pool.drop(conn)
 		conn = nil
 	}
+}
+
+// hadTooLittle reports whether an attempt to connect could not show whether the upstream can be reached, because of the time
+// for connecting too much had passed in the wait for a free connection. Otherwise clients that use up all connections could
+// take healthy upstreams out of service. others is how many other upstreams may be tried after it, which share the time.
+func hadTooLittle(most, waited time.Duration, others int) bool {
+	return most-waited < most/time.Duration(others+1)/2
 }
 
 // dial opens the connection. If other upstreams may be tried, it leaves them their part of the remaining time.
@@ -143,6 +155,11 @@ func (p *upstreamPool) waitFailed(ctx context.Context, client *share.Client) err
 	if err := ctx.Err(); !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
+	return p.noneFree(client)
+}
+
+// noneFree returns the error of a request for which no connection was free in time.
+func (p *upstreamPool) noneFree(client *share.Client) error {
 	if limit, held, of := p.all.slots.Reached(client, &p.share); p.all.slots.OthersWait(client, &p.share, limit) {
 		return &shareError{limit: limit, held: held, of: of}
 	}
