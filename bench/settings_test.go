@@ -43,15 +43,15 @@ func TestSettingsFollowTheEnvironment(t *testing.T) {
 		"some scenarios are named":               {[]string{"BENCH_SCENARIOS", "h1-tls-1m, latency,h1-tls-1m"}, func(s *settings) { s.scenarios = []string{"h1-tls-1m", "latency"} }},
 		"one peer is named":                      {[]string{"BENCH_PEERS", "nginx"}, func(s *settings) { s.peers = []string{"nginx"} }},
 		"no peer is wanted":                      {[]string{"BENCH_PEERS", "none"}, func(s *settings) { s.peers = nil }},
-		"rounds":                                 {[]string{"BENCH_ROUNDS", "11"}, func(s *settings) { s.rounds = 11 }},
-		"sites":                                  {[]string{"BENCH_SITES", "1000"}, func(s *settings) { s.sites = 1000 }},
+		"the rounds are counted":                 {[]string{"BENCH_ROUNDS", "11"}, func(s *settings) { s.rounds = 11 }},
+		"the sites are counted":                  {[]string{"BENCH_SITES", "1000"}, func(s *settings) { s.sites = 1000 }},
 		"a window may be part of a second":       {[]string{"BENCH_SECONDS", "0.5"}, func(s *settings) { s.window = 500 * time.Millisecond }},
 		"another build is measured":              {[]string{"BENCH_BINARY", "/x/a"}, func(s *settings) { s.binary = "/x/a" }},
 		"two builds are measured against others": {[]string{"BENCH_BINARY2", "/x/b"}, func(s *settings) { s.other, s.peers = "/x/b", append([]string{peerOther}, s.peers...) }},
 		"only two builds are measured":           {[]string{"BENCH_BINARY2", "/x/b", "BENCH_PEERS", "none"}, func(s *settings) { s.other, s.peers = "/x/b", []string{peerOther} }},
 		"a build is measured against itself":     {[]string{"BENCH_BINARY2", "/x/b", "BENCH_NOISE", "1", "BENCH_PEERS", "none"}, func(s *settings) { s.other, s.noise, s.peers = "/x/b", true, []string{peerOther, peerAgain} }},
 		"nginx writes a log line a request":      {[]string{"BENCH_NGINX_LOG", "unbuffered"}, func(s *settings) { s.nginxLogBuffer = false }},
-		"places":                                 {[]string{"BENCH_CADDY", "/x/caddy", "BENCH_OUT", "/x/out"}, func(s *settings) { s.caddy, s.out = "/x/caddy", "/x/out" }},
+		"the places are named":                   {[]string{"BENCH_CADDY", "/x/caddy", "BENCH_OUT", "/x/out"}, func(s *settings) { s.caddy, s.out = "/x/caddy", "/x/out" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := readSettings(env(c.pairs...))

@@ -43,7 +43,7 @@ func TestTheListOfACDNIsReplacedOnlyByAList(t *testing.T) {
 	}{
 		{"a failed download leaves the list", "exit 22", "192.0.2.0/24\n", 0},
 		{"a page of HTML leaves the list", "echo '<html>'", "192.0.2.0/24\n", 0},
-		{"nothing", "true", "192.0.2.0/24\n", 0},
+		{"an empty answer leaves the list", "true", "192.0.2.0/24\n", 0},
 		{"new lists replace it", `case "$*" in *ips-v4) printf '198.51.100.0/24\n203.0.113.0/24' ;; *) printf '2001:db8::/32\n' ;; esac`,
 			"198.51.100.0/24\n203.0.113.0/24\n2001:db8::/32\n\n", 1},
 		{"the same lists leave it", `case "$*" in *ips-v4) printf '198.51.100.0/24\n203.0.113.0/24' ;; *) printf '2001:db8::/32\n' ;; esac`,

@@ -229,7 +229,7 @@ func TestWhichCertificatesOfClientsAreAccepted(t *testing.T) {
 		}{
 			{"a valid one is accepted", ca.issue(t, ann, -time.Minute, time.Hour), true, true},
 			{"one of an intermediate CA is accepted", newTestCA(t, "intermediate", ca).issue(t, ann, -time.Minute, time.Hour), true, true},
-			{"none", nil, false, true},
+			{"no certificate is accepted where it is optional", nil, false, true},
 			{"an expired one is refused", ca.issue(t, ann, -time.Hour, -time.Minute), false, false},
 			{"one that is not yet valid is refused", ca.issue(t, ann, time.Minute, time.Hour), false, false},
 			{"one of another CA of the same name is refused", other.issue(t, ann, -time.Minute, time.Hour), false, false},

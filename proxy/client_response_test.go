@@ -103,7 +103,7 @@ func TestHowResponsesAreFramed(t *testing.T) {
 		{"the end of the connection is announced", get, 413, 2, true, []string{"no"}, nil, "HTTP/1.1 413 Payload Too Large\r\nX-A: 1\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno", true},
 		{"HEAD keeps the length", head, 200, 5, false, []string{"hello"}, nil, "HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 5\r\n\r\n", false},
 		{"HEAD without a length has no framing", head, 200, -1, false, []string{"hello"}, fieldList("X-Sum", "1"), "HTTP/1.1 200 OK\r\nX-A: 1\r\n\r\n", false},
-		{"204", get, 204, 0, false, nil, nil, "HTTP/1.1 204 No Content\r\nX-A: 1\r\n\r\n", false},
+		{"204 has no framing", get, 204, 0, false, nil, nil, "HTTP/1.1 204 No Content\r\nX-A: 1\r\n\r\n", false},
 		{"204 of unknown length has no framing", get, 204, -1, false, nil, nil, "HTTP/1.1 204 No Content\r\nX-A: 1\r\n\r\n", false},
 		{"304 keeps the length", get, 304, 5, false, nil, nil, "HTTP/1.1 304 Not Modified\r\nX-A: 1\r\nContent-Length: 5\r\n\r\n", false},
 		{"304 without a length has no framing", get, 304, -1, false, nil, nil, "HTTP/1.1 304 Not Modified\r\nX-A: 1\r\n\r\n", false},

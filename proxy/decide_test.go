@@ -44,7 +44,7 @@ func TestADecision(t *testing.T) {
 		{"a missing host is refused", 0, "", "GET", "/api", hostInvalid, "", ""},
 		{"the health path goes before everything else", 1, "", "HEAD", "/health?x", healthChecked, "", ""},
 		{"the health path with another method is forwarded", 0, "a.test", "POST", "/health", forwarded, "a.test", ""},
-		{"CONNECT", 0, "a.test", "CONNECT", "a.test:443", methodRefused, "", ""},
+		{"CONNECT is refused", 0, "a.test", "CONNECT", "a.test:443", methodRefused, "", ""},
 		{"TRACE for the health path is refused", 0, "a.test", "TRACE", "/health", methodRefused, "", ""},
 		{"OPTIONS of the server is forwarded", 0, "a.test", "OPTIONS", "*", forwarded, "a.test", ""},
 		{"OPTIONS of a server without an upstream is refused", 0, "b.test", "OPTIONS", "*", routeMissing, "b.test", ""},

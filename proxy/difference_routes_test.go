@@ -31,7 +31,7 @@ func TestTheDifferenceShowsRoutesByTheirPaths(t *testing.T) {
 		settings      config.Settings
 		want          admin.Difference
 	}{
-		{"nothing", []config.Route{api, exact}, []config.Route{exact, api}, plain, admin.Difference{}},
+		{"another order is no difference", []config.Route{api, exact}, []config.Route{exact, api}, plain, admin.Difference{}},
 		{"a route is added", []config.Route{api}, []config.Route{exact, api}, plain,
 			admin.Difference{RoutesAdded: []admin.RouteSummary{{Host: "a.test", Listener: "l", Route: "/api", Exact: true, Action: "redirect 308 to /x"}}}},
 		{"a route is removed", []config.Route{api}, nil, plain, admin.Difference{RoutesRemoved: []admin.RouteSummary{summary(nil)}}},

@@ -74,7 +74,7 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 		want  admin.Difference
 	}{
 		{"the names to order for differ", []string{`["a.example"]`, `["a.example", "b.example"]`}, setting("listeners[0].tls.acme_domains", "a.example", "a.example, b.example")},
-		{"nothing", nil, admin.Difference{}},
+		{"nothing differs", nil, admin.Difference{}},
 		{"a comment is no difference", []string{"health_check_port = 9900", "health_check_port = 9_900 # the same"}, admin.Difference{}},
 		{"the health path differs", []string{`"/health"`, `""`}, setting("https_health_path", "/health", "")},
 		{"the rate differs", []string{"requests_per_second = 100", "requests_per_second = 0.5"},

@@ -14,7 +14,7 @@ import (
 func TestTheHealthPortHoldsFewConnections(t *testing.T) {
 	addr := startHealth(t, func() bool { return false })
 	for name, bytes := range map[string]string{
-		"nothing":                    "",
+		"nothing is sent":            "",
 		"half a head is sent":        "GET /health HTTP/1.1\r\nHost: x\r\n",
 		"a body is late":             "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n",
 		"a connection is kept alive": "GET /health HTTP/1.1\r\nHost: x\r\n\r\n",

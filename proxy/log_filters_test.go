@@ -107,7 +107,7 @@ func TestTheShippedFiltersMatchTheLinesOfTheLog(t *testing.T) {
 		edit                  func(*accessRecord)
 		limited, denied, scan bool
 	}{
-		{"refused", func(l *eventlog.Logger, r accessRecord) { logRateLimit(l, r, refusal{}) }, nil, true, false, false},
+		{"a limit refuses", func(l *eventlog.Logger, r accessRecord) { logRateLimit(l, r, refusal{}) }, nil, true, false, false},
 		{"a total limit refuses", func(l *eventlog.Logger, r accessRecord) {
 			logSharedLimit(l, r, refusal{limit: limit.OfTotal, site: "a"})
 		}, nil, false, false, false},

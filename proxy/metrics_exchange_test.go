@@ -33,7 +33,7 @@ func TestWhatIsCountedOfAnExchange(t *testing.T) {
 	}{
 		{"a body goes each way", answering(okResponse), "POST / HTTP/1.1" + closing + "Content-Length: 4\r\n\r\nbody", "POST 2xx 0 errors 4 in 5 out 1 1 1", ""},
 		{"a body goes in chunks", answering(okResponse), "PUT / HTTP/1.1" + closing + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "PUT 2xx 0 errors 3 in 5 out 1 1 1", ""},
-		{"HEAD", answering("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), "HEAD / HTTP/1.1" + closing + "\r\n", "HEAD 2xx 0 errors 0 in 0 out 1 1 1", ""},
+		{"HEAD has no body", answering("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), "HEAD / HTTP/1.1" + closing + "\r\n", "HEAD 2xx 0 errors 0 in 0 out 1 1 1", ""},
 		{"an upstream answers 429 itself", answering("HTTP/1.1 429 No\r\nContent-Length: 2\r\n\r\nno"), "GET / HTTP/1.1" + closing + "\r\n", "GET 4xx 0 errors 0 in 2 out 1 1 1", ""},
 		{"a connection is used again", answering(okResponse), "GET / HTTP/1.1\r\nHost: a.test\r\n\r\nGET / HTTP/1.1" + closing + "\r\n", "GET 2xx 2 0 errors 0 in 10 out 2 1 2", ""},
 		{"an answer breaks off", func(_ int, r *bufio.Reader, conn net.Conn) {

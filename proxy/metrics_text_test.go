@@ -24,7 +24,7 @@ func TestTheTextFormat(t *testing.T) {
 		{"a time is in seconds", plain, func(text *metricsText) { text.time(time.UnixMilli(1795760682984)) }, "x_total 1795760682.984\n"},
 		{"a time before 1970 is negative", plain, func(text *metricsText) { text.time(time.Unix(-1, 0)) }, "x_total -1\n"},
 		{"true is 1 and false is 0", plain, func(text *metricsText) { text.truth(true); text.truth(false) }, "x_total 1\nx_total 0\n"},
-		{"labels", labelled, func(text *metricsText) { text.count(2, "", "y") }, "x_bytes{a=\"\",b=\"y\"} 2\n"},
+		{"labels are written", labelled, func(text *metricsText) { text.count(2, "", "y") }, "x_bytes{a=\"\",b=\"y\"} 2\n"},
 		{"labels are escaped", labelled, func(text *metricsText) { text.count(2, "\"\n\\", "a b{c=\"d\"} 1\n") },
 			"x_bytes{a=\"\\\"\\n\\\\\",b=\"a b{c=\\\"d\\\"} 1\\n\"} 2\n"},
 		{"a label that is not UTF-8 is made valid", labelled, func(text *metricsText) { text.count(2, "\xff\xfe", "ü") }, "x_bytes{a=\"\uFFFD\",b=\"ü\"} 2\n"},

@@ -20,33 +20,33 @@ func TestAGoroutineThatNeverWaitsLetsOthersRun(t *testing.T) {
 		// prepare returns a function that takes a step without waiting.
 		prepare func(t *testing.T) (step func() error)
 	}{
-		{"reads", func(t *testing.T) func() error {
+		{"it reads", func(t *testing.T) func() error {
 			s, far := socketPair(t)
 			send(t, far, strings.Repeat("x", steps))
 			waitFor(t, "all bytes to arrive", func() bool { return received(s) == steps })
 			return func() error { _, err := s.Read(make([]byte, 1)); return err }
 		}},
-		{"reads discard", func(t *testing.T) func() error {
+		{"it discards", func(t *testing.T) func() error {
 			s, far := socketPair(t)
 			send(t, far, strings.Repeat("x", steps))
 			waitFor(t, "all bytes to arrive", func() bool { return received(s) == steps })
 			c := &clientConn{tcp: s.streamConn.(*net.TCPConn), socket: s}
 			return func() error { return c.discard(make([]byte, 1)) }
 		}},
-		{"writes", func(t *testing.T) func() error {
+		{"it writes", func(t *testing.T) func() error {
 			s, far := socketPair(t)
 			go io.Copy(io.Discard, far)
 			return func() error { _, err := s.Write([]byte("x")); return err }
 		}},
-		{"attempts to write end", func(t *testing.T) func() error {
+		{"it attempts to write", func(t *testing.T) func() error {
 			s, far := socketPair(t)
 			go io.Copy(io.Discard, far)
 			return func() error { _, err := s.TryWrite([]byte("x")); return err }
 		}},
-		{"records of TLS have arrived together", func(t *testing.T) func() error {
+		{"it reads records of TLS that arrived together", func(t *testing.T) func() error {
 			return readRecords(t, steps, func(c *clientTLS) io.Reader { return c })
 		}},
-		{"records of a tunnel have arrived together", func(t *testing.T) func() error {
+		{"it reads records of a tunnel that arrived together", func(t *testing.T) func() error {
 			return readRecords(t, steps, func(c *clientTLS) io.Reader { return http1Tunnel{c.Conn, c} })
 		}},
 	} {

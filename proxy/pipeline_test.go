@@ -39,8 +39,8 @@ func TestAnswersOfTheProxyItself(t *testing.T) {
 		{"a missing host is a 400", func(r *Request) { r.Authority = "" }, 400, "Bad Request", false},
 		{"a malformed host is a 400", func(r *Request) { r.Authority = "a.test/x" }, 400, "Bad Request", false},
 		{"two hosts that disagree are a 400", func(r *Request) { r.AuthorityConflict = true }, 400, "Bad Request", false},
-		{"CONNECT", func(r *Request) { r.Method = "CONNECT" }, 405, "Method Not Allowed", false},
-		{"TRACE", func(r *Request) { r.Method = "TRACE" }, 405, "Method Not Allowed", false},
+		{"CONNECT is refused", func(r *Request) { r.Method = "CONNECT" }, 405, "Method Not Allowed", false},
+		{"TRACE is refused", func(r *Request) { r.Method = "TRACE" }, 405, "Method Not Allowed", false},
 		{"a declared length over the limit is a 413", func(r *Request) {
 			r.Method, r.ContentLength, r.Body = "POST", 11, bodyOf("01234567890")
 		}, 413, "Payload Too Large", true},

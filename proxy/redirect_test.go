@@ -67,8 +67,8 @@ func TestTheRedirectPort(t *testing.T) {
 		{"an invalid host is a 400", 443, "GET / HTTP/1.1\r\nHost: a.example/evil\r\n\r\n", 400, ""},
 		{"a target that is not ASCII is a 400", 443, "GET /\xff HTTP/1.1\r\nHost: a.example\r\n\r\n", 400, ""},
 		{"bytes that are not a request are a 400", 443, "\x16\x03\x01\x02\x00\x01\r\n\r\n", 400, ""},
-		{"CONNECT", 443, "CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n", 405, ""},
-		{"TRACE", 443, "TRACE / HTTP/1.1\r\nHost: a.example\r\n\r\n", 405, ""},
+		{"CONNECT is refused", 443, "CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n", 405, ""},
+		{"TRACE is refused", 443, "TRACE / HTTP/1.1\r\nHost: a.example\r\n\r\n", 405, ""},
 		{"a challenge path in manual mode is redirected too", 443, "GET /.well-known/acme-challenge/x HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example/.well-known/acme-challenge/x"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -15,7 +15,7 @@ func TestParseLog(t *testing.T) {
 			logLine{"T", "WARN", "UPSTREAM_ERROR", []string{"host", "error", "n"}, map[string]string{"host": "a", "error": `x "y" = z`, "n": "5"}}},
 		{"text has no key", `T INFO SHUTDOWN`, logLine{"T", "INFO", "SHUTDOWN", nil, map[string]string{}}},
 		{"text has an empty value", `T INFO E a= b=c`, logLine{"T", "INFO", "E", []string{"a", "b"}, map[string]string{"a": "", "b": "c"}}},
-		{"JSON", `{"time":"T","level":"INFO","event":"E","b":"x y","a":5}`,
+		{"JSON has values of several types", `{"time":"T","level":"INFO","event":"E","b":"x y","a":5}`,
 			logLine{"T", "INFO", "E", []string{"b", "a"}, map[string]string{"b": "x y", "a": "5"}}},
 	}
 	for _, test := range tests {

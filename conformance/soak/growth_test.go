@@ -10,11 +10,11 @@ func TestGrowthIsFound(t *testing.T) {
 		want bool
 	}{
 		{"the same is no growth", before, false},
-		{"less", footprint{10, 6, 50 << 20}, false},
+		{"less is no growth", footprint{10, 6, 50 << 20}, false},
 		{"what is within the spare is no growth", footprint{30, 17, 150 << 20}, false},
-		{"goroutines", footprint{31, 12, 100 << 20}, true},
-		{"descriptors", footprint{20, 18, 100 << 20}, true},
-		{"memory", footprint{20, 12, 160 << 20}, true},
+		{"more goroutines are growth", footprint{31, 12, 100 << 20}, true},
+		{"more descriptors are growth", footprint{20, 18, 100 << 20}, true},
+		{"more memory is growth", footprint{20, 12, 160 << 20}, true},
 	} {
 		if err := test.now.grown(before); (err != nil) != test.want {
 			t.Errorf("%s: got %v, want growth found %v", test.name, err, test.want)

@@ -23,7 +23,7 @@ func TestALoadFindsWhatAProxyDoesWrong(t *testing.T) {
 		mistake mistake
 		want    string
 	}{
-		{"none", func(*httputil.ReverseProxy) {}, ""},
+		{"nothing is wrong", func(*httputil.ReverseProxy) {}, ""},
 		{"a request gets the field of another one", func(p *httputil.ReverseProxy) {
 			swap := lastOf()
 			rewrite := p.Rewrite

@@ -13,9 +13,9 @@ func TestRoffKeepsTextAsItIs(t *testing.T) {
 	for _, c := range []struct{ name, markdown, want string }{
 		{"plain text stays", "Some words.", "Some words."},
 		{"a hyphen of a word stays, and one of code is escaped", "pre-set `--flag`", `pre-set \fB\-\-flag\fR`},
-		{"emphasis", "`--config` *PATH*", `\fB\-\-config\fR \fIPATH\fR`},
+		{"emphasis is kept", "`--config` *PATH*", `\fB\-\-config\fR \fIPATH\fR`},
 		{"a backslash is escaped", "`a\\b`", `\fBa\eb\fR`},
-		{"quotes", "the CA's `\"\"` and `'x'`", `the CA's \fB\(dq\(dq\fR and \fB\(aqx\(aq\fR`},
+		{"quotes are escaped", "the CA's `\"\"` and `'x'`", `the CA's \fB\(dq\(dq\fR and \fB\(aqx\(aq\fR`},
 		{"characters that fonts change are escaped", "`~^`", `\fB\(ti\(ha\fR`},
 		{"a dash and an ellipsis stay readable", "1–2 and more…", `1\(en2 and more...`},
 		{"a dot in front is no macro", ".. is no macro", `\&.. is no macro`},

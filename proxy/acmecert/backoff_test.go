@@ -173,7 +173,7 @@ func TestUnreachableWait(t *testing.T) {
 		want                time.Duration
 	}{
 		{"it is a minute at first", 0, 30 * day, 90 * day, time.Minute},
-		{"doubling", 3, 30 * day, 90 * day, 8 * time.Minute},
+		{"it doubles", 3, 30 * day, 90 * day, 8 * time.Minute},
 		{"it grows to an hour", 6, 30 * day, 90 * day, time.Hour},
 		{"it stays an hour", 1 << 30, 30 * day, 90 * day, time.Hour},
 		{"a short-lived certificate gets several tries before its end", 0, 8 * time.Second, 29 * time.Second, 2 * time.Second},

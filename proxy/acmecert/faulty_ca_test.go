@@ -228,13 +228,13 @@ func TestAFaultyCARefusesNoName(t *testing.T) {
 		}
 	}
 	faults := map[string]http.HandlerFunc{
-		"garbage":                                 answer(200, "application/json", "{{{"),
+		"it answers with garbage":                 answer(200, "application/json", "{{{"),
 		"it answers with a page of a portal":      answer(200, "text/html", "<html>log in"),
 		"it answers with an error without a type": answer(404, "text/html", "<html>nothing"),
 		"it answers 503":                          answer(503, "text/plain", "busy"),
 		"it answers 503 with a problem":           answer(503, "application/problem+json", `{"type":"urn:ietf:params:acme:error:serverInternal","status":503}`),
 		"its answer is empty":                     answer(200, "application/json", ""),
-		"null":                                    answer(200, "application/json", "null"),
+		"it answers with null":                    answer(200, "application/json", "null"),
 		"its Retry-After is invalid": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "soon")
 			acmetest.WriteProblem(w, acmetest.Refusal{Status: 503, Type: "urn:ietf:params:acme:error:serverInternal"})

@@ -99,7 +99,7 @@ func plainHandlers() Handlers {
 func TestAdminAnswersOneCommandWithOneLine(t *testing.T) {
 	const invalid = `{"status":"error","message":"invalid input"}` + "\n"
 	tests := []struct{ name, input, want string }{
-		{"reload", "reload\n", `{"status":"ok","sites":2}` + "\n"},
+		{"a command is answered", "reload\n", `{"status":"ok","sites":2}` + "\n"},
 		{"a carriage return may end a line", "reload\r\n", `{"status":"ok","sites":2}` + "\n"},
 		{"two commands get one answer, to the first", "reload\nstatus\n", `{"status":"ok","sites":2}` + "\n"},
 		{"an unknown command is refused", "restart <now>\n", `{"status":"error","message":"unknown command: restart <now>"}` + "\n"},

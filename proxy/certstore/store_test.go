@@ -194,7 +194,7 @@ func TestAValueThatCannotBeUsedCountsAsNone(t *testing.T) {
 		return data
 	}
 	for what, spoil := range map[string]func(){
-		"garbage": func() { server.Do("SET", key, "garbage") },
+		"garbage counts as none":                     func() { server.Do("SET", key, "garbage") },
 		"a value that is much longer counts as none": func() { server.Do("SET", key, bytes.Repeat([]byte{1}, 8<<20)) },
 		"a list counts as none":                      func() { server.Do("DEL", key); server.Do("RPUSH", key, "a") },
 		"the value of another name counts as none": func() {

@@ -87,7 +87,7 @@ func TestWarningsAreAboutWhatIsLegalAndProbablyWrong(t *testing.T) {
 		edits []string
 		want  []string
 	}{
-		{"nothing", nil, nil},
+		{"a file without a fault gets no warning", nil, nil},
 		{"limits that are just large enough get no warning", []string{"burst = 200", "burst = 30", "requests_per_second = 100", "requests_per_second = 1",
 			"104857600", "65536"}, nil},
 		{"a small burst gets a warning", []string{"burst = 200", "burst = 29"}, []string{

@@ -70,7 +70,7 @@ func TestWhatDNS01Needs(t *testing.T) {
 		"the key's file must exist":                          {"dns = \"rfc2136\"\ndns_server = \"[::1]:53\"\ndns_key_name = \"k\"\ndns_key_file = \"DIR/none.key\"", "", []string{"acme.dns_key_file"}},
 		"the key's algorithm must be a known one":            {"dns = \"rfc2136\"\ndns_server = \"[::1]:53\"\ndns_key_name = \"k\"\ndns_key_file = \"DIR/a.key\"\ndns_key_algorithm = \"hmac-md5\"", "", []string{`acme.dns_key_algorithm: "hmac-md5" is not`}},
 		"a webhook needs two URLs":                           {`dns = "webhook"`, "", []string{"acme.dns_cleanup_url: missing", "acme.dns_present_url: missing"}},
-		"URLs":                                               {"dns = \"webhook\"\ndns_present_url = \"ftp://x/\"\ndns_cleanup_url = \"http://user:pass@x/\"", "", []string{`acme.dns_cleanup_url: "http://user:xxxxx@x/" holds a user`, `acme.dns_present_url: "ftp://x/" is not a URL`}},
+		"a webhook's URLs must be of HTTP, without a user":   {"dns = \"webhook\"\ndns_present_url = \"ftp://x/\"\ndns_cleanup_url = \"http://user:pass@x/\"", "", []string{`acme.dns_cleanup_url: "http://user:xxxxx@x/" holds a user`, `acme.dns_present_url: "ftp://x/" is not a URL`}},
 	} {
 		_, err := parseText(dir, dnsText(tc.file, tc.listener))
 		var lines []string

@@ -32,7 +32,7 @@ func TestDriftNamesEachStaticKeyThatDiffersAndNoDynamicOne(t *testing.T) {
 		name, from, to string
 		want           []Drift
 	}{
-		{"nothing", "", "", nil},
+		{"nothing differs", "", "", nil},
 		{"the wildcard differs", "allow_wildcard_bind = false", "allow_wildcard_bind = true", []Drift{{"allow_wildcard_bind",
 			"false", "true"}}},
 		{"the health port differs", "9900", "0", []Drift{{"health_check_port", "9900", "0"}}},

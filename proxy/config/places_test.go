@@ -27,9 +27,9 @@ func TestPlacesOfKeysInEveryFormThatTOMLHas(t *testing.T) {
 		name, text string
 		want       map[string]int
 	}{
-		{"nothing", "# only a comment", map[string]int{}},
+		{"a comment has no place", "# only a comment", map[string]int{}},
 		{"keys are found between comments", "a = 1 # b = 2\n\n# [t]\n  b=2\r\nc = 3", map[string]int{"a": 1, "b": 4, "c": 5}},
-		{"tables", "a = 1\n[t]\nb = 2\n[ t . u ]\nc = 3\n", map[string]int{"a": 1, "t": 2, "t.b": 3, "t.u": 4, "t.u.c": 5}},
+		{"tables are found", "a = 1\n[t]\nb = 2\n[ t . u ]\nc = 3\n", map[string]int{"a": 1, "t": 2, "t.b": 3, "t.u": 4, "t.u.c": 5}},
 		{"a table needs no header of its own", "\n[t.u]\na = 1\n", map[string]int{"t": 2, "t.u": 2, "t.u.a": 3}},
 		{"a table may have its header after one below it", "[t.u]\na = 1\n[t]\nb = 1\n", map[string]int{"t": 3, "t.u": 1, "t.u.a": 2, "t.b": 4}},
 		{"dotted keys are found", "a . b.c = 1\na.d = 2\n", map[string]int{"a": 1, "a.b": 1, "a.b.c": 1, "a.d": 2}},
@@ -40,7 +40,7 @@ func TestPlacesOfKeysInEveryFormThatTOMLHas(t *testing.T) {
 			"s": 1, "s[0]": 1, "s[0].h": 1, "s[0].u": 1, "s[0].u.v": 1, "s[1]": 2, "s[1].h": 2, "s[2]": 5, "s[2].h": 5, "z": 6}},
 		{"arrays may have several lines", "a = [\n1, [2,\n3],\n]\nb = []\nc = {}\nd = 1\n", map[string]int{
 			"a": 1, "a[0]": 2, "a[1]": 2, "a[1][0]": 2, "a[1][1]": 3, "b": 5, "c": 6, "d": 7}},
-		{"strings", "a = \"\\\"#\\\\\"\nb = '\\'\nc = \"\"\"\n[x]\ny = 1\\\"\"\"\"\"\"\nd = '''\n# '' '''\ne = \"\"\nf = ''\ng = 1\n", map[string]int{
+		{"strings may hold anything", "a = \"\\\"#\\\\\"\nb = '\\'\nc = \"\"\"\n[x]\ny = 1\\\"\"\"\"\"\"\nd = '''\n# '' '''\ne = \"\"\nf = ''\ng = 1\n", map[string]int{
 			"a": 1, "b": 2, "c": 3, "d": 6, "e": 8, "f": 9, "g": 10}},
 		{"keys may be in quotes", "\"a.b\" = 1\n'c d'.\"e\\u00e9\\x41\\n\" = 2\n[\"t]\".u]\n\"\" = 3\n", map[string]int{
 			`"a.b"`: 1, `"c d"`: 2, `"c d"."eéA\n"`: 2, `"t]"`: 3, `"t]".u`: 3, `"t]".u.""`: 4}},

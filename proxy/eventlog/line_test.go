@@ -61,7 +61,7 @@ func TestAddressesInLines(t *testing.T) {
 		ip   netip.Addr
 		want string
 	}{
-		{"IPv4", netip.MustParseAddr("203.0.113.50"), "203.0.113.50"},
+		{"an IPv4 address stays", netip.MustParseAddr("203.0.113.50"), "203.0.113.50"},
 		{"an IPv6 address has its shortest form", netip.MustParseAddr("2001:0db8:0::7"), "2001:db8::7"},
 		{"an IPv4-mapped address is shown as IPv4", netip.MustParseAddr("::ffff:203.0.113.50"), "203.0.113.50"},
 		{"a zone is left out", netip.MustParseAddr("fe80::1%eth0"), "fe80::1"},

@@ -15,7 +15,7 @@ func TestAppend(t *testing.T) {
 	}{
 		{"a request line is written", AppendRequestLine([]byte("<"), "GET", "/x?y"), "<GET /x?y HTTP/1.1\r\n"},
 		{"a field is written", AppendField([]byte("<"), "A", "b"), "<A: b\r\n"},
-		{"fields", AppendFields([]byte("<"), fields), "<A: b\r\nC: \r\n"},
+		{"fields are written", AppendFields([]byte("<"), fields), "<A: b\r\nC: \r\n"},
 		{"the number 0 is written", AppendInt([]byte("<"), 0), "<0"},
 		{"the largest number is written", AppendInt([]byte("<"), math.MaxInt64), "<9223372036854775807"},
 		{"a status line is written", AppendStatusLine([]byte("<"), 200, ""), "<HTTP/1.1 200 OK\r\n"},

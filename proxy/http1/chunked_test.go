@@ -33,7 +33,7 @@ var acceptedBodies = []struct {
 	name, body, data string
 	trailers         Fields
 }{
-	{"nothing", "0\n\n", "", nil},
+	{"an empty body is decoded", "0\n\n", "", nil},
 	{"one chunk is decoded", "5\nhello\n0\n\n", "hello", nil},
 	{"several chunks are decoded", "5\nhello\n1\n,\n6\n world\n0\n\n", "hello, world", nil},
 	{"hexadecimal digits may have either case", "a\n0123456789\nB\n0123456789a\n0\n\n", "01234567890123456789a", nil},

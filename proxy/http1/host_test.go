@@ -19,7 +19,7 @@ func TestSplitAuthority(t *testing.T) {
 		{"an IPv6 address is split", "[2001:DB8::1]:443", "[2001:db8::1]", true},
 		{"an IPv6 address without a port is split", "[::1]", "[::1]", true},
 		{"an underscore is accepted in a name", "_x.example.com", "_x.example.com", true},
-		{"nothing", "", "", false},
+		{"an empty text is refused", "", "", false},
 		{"a port without a name is refused", ":443", "", false},
 		{"a lone dot is refused", ".", "", false},
 		{"an empty label is refused", "a..b", "", false},

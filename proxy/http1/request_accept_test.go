@@ -128,7 +128,7 @@ var acceptedRequests = []struct {
 		r.Target, r.Authority, r.PathQuery = "http://b?x", "b", "?x"
 	}},
 	{"OPTIONS may be for the whole server", "OPTIONS * HTTP/1.1\nHost: a\n\n", func(r *Request) { r.Method, r.Target, r.PathQuery = "OPTIONS", "*", "*" }},
-	{"CONNECT", "CONNECT b.test:443 HTTP/1.1\nHost: b.test:443\n\n", func(r *Request) {
+	{"CONNECT names its authority", "CONNECT b.test:443 HTTP/1.1\nHost: b.test:443\n\n", func(r *Request) {
 		r.Method, r.Target, r.Authority, r.PathQuery, r.Host = "CONNECT", "b.test:443", "b.test:443", "", "b.test:443"
 	}},
 }

@@ -14,7 +14,7 @@ func TestNamesAreComparedWithoutTheCaseOfASCIILetters(t *testing.T) {
 		{"a control differs from the dash by that bit", "a\rb", "a-b", false},
 		{"the Kelvin sign is not a k", "\u212aeep-alive", "keep-alive", false},
 		{"the long s is not an s", "clo\u017fe", "close", false},
-		{"nothing", "", "", true},
+		{"empty names are the same", "", "", true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

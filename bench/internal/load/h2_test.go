@@ -14,7 +14,7 @@ func TestH2RefusesFramesThatDoNotFit(t *testing.T) {
 		"the end of a stream is refused":             {"\x00\x00\x00\x03\x00\x00\x00\x00\x01", "RST_STREAM"},
 		"data of a stream that is closed is refused": {"\x00\x00\x00\x00\x01\x00\x00\x00\x09", "stream 9"},
 		"an answer without a head is refused":        {"\x00\x00\x00\x00\x01\x00\x00\x00\x01", "head: false"},
-		"padding":                                    {"\x00\x00\x01\x00\x08\x00\x00\x00\x01\x00", "padded"},
+		"padding is refused":                         {"\x00\x00\x01\x00\x08\x00\x00\x00\x01\x00", "padded"},
 		"a head that ends the stream is refused":     {"\x00\x00\x01\x01\x05\x00\x00\x00\x01\x88", "flags"},
 		"a head with another status is refused":      {"\x00\x00\x01\x01\x04\x00\x00\x00\x01\x8d", `"404"`},
 		"a head that is no HPACK is refused":         {"\x00\x00\x01\x01\x04\x00\x00\x00\x01\x80", "index"},

@@ -84,7 +84,7 @@ func TestEveryKindOfLoadIsAnswered(t *testing.T) {
 		"each request has its own connection":        {Handshake, func(*Job) {}},
 		"connections are left idle":                  {Idle, func(j *Job) { j.Connections, j.Streams = 10, 0 }},
 		"connections of HTTP/2 are left idle":        {Idle, func(j *Job) { j.Connections = 10 }},
-		"pages": {Page, func(j *Job) {
+		"pages are loaded": {Page, func(j *Job) {
 			j.Resources = []Resource{{"/1k", 50000}, {"/1k", 50000}, {"/1k", 50000}}
 		}},
 	} {

@@ -18,7 +18,7 @@ func TestParseSchedstat(t *testing.T) {
 		t.Errorf("got %v, %v, want 37.94197ms", got, err)
 	}
 	for name, text := range map[string]string{
-		"nothing":                                "",
+		"an empty text is an error":              "",
 		"a field too few is an error":            "1 2\n",
 		"a field too many is an error":           "1 2 3 4\n",
 		"a text is an error":                     "x 2 3\n",

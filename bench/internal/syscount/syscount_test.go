@@ -71,10 +71,10 @@ func TestParse(t *testing.T) {
 		text  string
 		want  int64
 	}{
-		"perf":                  {parsePerf, "Events disabled\nEvents enabled\n148,,raw_syscalls:sys_enter,2890995,100.00,,\n", 148},
+		"perf has counted":      {parsePerf, "Events disabled\nEvents enabled\n148,,raw_syscalls:sys_enter,2890995,100.00,,\n", 148},
 		"perf could not count":  {parsePerf, "<not supported>,,raw_syscalls:sys_enter,0,100.00,,\n", -1},
 		"perf says nothing":     {parsePerf, "", -1},
-		"strace":                {parseStrace, "strace: Process 7 attached\n    calls syscall\n      107 read\n-----\n      109 total\n", 109},
+		"strace has counted":    {parseStrace, "strace: Process 7 attached\n    calls syscall\n      107 read\n-----\n      109 total\n", 109},
 		"strace did not attach": {parseStrace, "strace: attach: ptrace: Operation not permitted\n", -1},
 	} {
 		t.Run(name, func(t *testing.T) {
