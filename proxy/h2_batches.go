@@ -14,9 +14,9 @@ const (
 	h2DataBytes = 16<<10 - http2.HeaderBytes
 	// h2LargeBatch is the size of a large batch, which has room for one more frame.
 	h2LargeBatch = h2BatchBytes + h2DataBytes
-	// h2SmallBatchBytes is how much is written at a time, apart from the last frame, while large batches are short: then many
-	// clients are slow, or the machine is, and each may keep its batch for long (S-12.8). h2SmallBatch is the size of such a
-	// batch.
+	// h2SmallBatchBytes is how much is written at a time, apart from the last frame, once all large batches are in use. Many
+	// clients are then slow, or the machine is, and each may keep its batch for long (S-12.8). h2SmallBatch is the size of a
+	// small batch.
 	h2SmallBatchBytes = 4 << 10
 	h2SmallBatch      = h2SmallBatchBytes + 16<<10
 	// maxLargeBatches is the number of large batches that all connections may have.

@@ -69,8 +69,8 @@ func TestAStreamThatIsResetMakesNoRoomAtOnce(t *testing.T) {
 	}
 }
 
-// TestRequestsInBitsWithoutAByteCost sends each request as HEADERS and a few empty CONTINUATION frames: fewer than would
-// end one header block, but a flood over many.
+// TestRequestsInBitsWithoutAByteCost sends each request as HEADERS and a few empty CONTINUATION frames. One request has too
+// few of them to end the connection, but those of many requests are a flood.
 func TestRequestsInBitsWithoutAByteCost(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "")
 	c := newH2Client(t, d)

@@ -66,8 +66,8 @@ func (r *route) stateKey(address string) balance.Key {
 	return key
 }
 
-// settleUpstreams makes the process's side towards the upstreams that of a configuration which is in use from now on: pools,
-// states and checks that no route needs any more end, and the checks of new upstreams begin.
+// settleUpstreams adapts the process's pools, states and checks to a configuration that is in use from now on. It ends those
+// that no route needs any more, and begins the checks of new upstreams.
 func (d *DynamicConfig) settleUpstreams(u *upstreams) {
 	u.keep(d.sites.upstreams())
 	states, checks := map[*balance.State]bool{}, map[*balance.State]upstreamCheck{}

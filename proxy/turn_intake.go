@@ -11,8 +11,8 @@ import (
 // arrive at the same time would begin all of them before the first has its turn (S-12.8).
 const maxQueuedStreams = 4 * maxConcurrentStreams
 
-// intake bounds the queued streams of one client. A goroutine that has read frames waits before it parses them, with the
-// requests still encoded, until they have room in the queue.
+// intake bounds the queued streams of one client. A goroutine that has read frames parses them only once the queue has room
+// for their requests. Until then the requests stay encoded, which takes less memory.
 type intake struct {
 	mu sync.Mutex
 	// reserved is how many streams the goroutines that parse frames may still queue.

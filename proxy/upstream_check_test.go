@@ -22,8 +22,8 @@ func checked(t *testing.T, u *upstreams, address string) (*balance.State, upstre
 	return u.states.State(r.stateKey(address)), upstreamCheck{u.target(r, 0), "a.test", settings.Health}
 }
 
-// TestChecksEndWithWhatWantsThem checks that no reload and no end of the daemon leaves a goroutine or a connection of a
-// check, whatever the upstream does. A check that was ended must say nothing about its upstream (S-18.3).
+// TestChecksEndWithWhatWantsThem checks that a check leaves neither a goroutine nor a connection after a reload that removes
+// it, or after the end of the daemon, whatever the upstream does. Such a check must say nothing about its upstream (S-18.3).
 func TestChecksEndWithWhatWantsThem(t *testing.T) {
 	for name, ends := range map[string]func(u *upstreams){
 		"a reload ends them":              func(u *upstreams) { u.checks.keep(nil) },

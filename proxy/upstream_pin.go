@@ -8,8 +8,9 @@ import (
 )
 
 // upstreamPin holds an upstream connection for a client's connection. No other client may use it, because the upstream
-// has authenticated it (S-6.15). While no request uses it, it is in its pool, which closes it like an idle one when it
-// is no longer fit, too old, or in the way. The goroutine of the client's connection owns the pin.
+// has authenticated it (S-6.15). While no request uses it, it is in its pool. The pool closes it like an idle connection:
+// when it is no longer fit, when it is too old, or when others need its place. The goroutine of the client's connection owns
+// the pin.
 type upstreamPin struct {
 	conn *upstreamConn
 	pool *upstreamPool

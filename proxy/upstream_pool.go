@@ -130,7 +130,7 @@ func (p *upstreamPool) sizes() (idle, used int) {
 	return len(p.idle) + len(p.pinned), len(p.busy)
 }
 
-// put returns a connection for a waiting or a later request. It closes the connection if there are enough, or if a
+// put gives back a connection, for a waiting or a later request. It closes the connection if there are enough, or if a
 // request waits for its slot.
 func (p *upstreamPool) put(conn *upstreamConn) {
 	if p.named {
@@ -181,8 +181,8 @@ func (p *upstreamPool) pass(conn *upstreamConn) (verdict share.Verdict) {
 	return share.Close
 }
 
-// takeNewest removes the newest idle connection that any client may use from the pool, for pass. It returns nil if
-// there is none.
+// takeNewest removes the newest idle connection that any client may use from the pool, so that it can be passed on. It
+// returns nil if there is none.
 func (p *upstreamPool) takeNewest() *upstreamConn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
