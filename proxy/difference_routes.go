@@ -28,8 +28,8 @@ func keyOf(r config.Route) routeKey {
 	return routeKey{path: r.Path, kind: "prefix"}
 }
 
-// routesByKey returns the routes of a site by what tells them apart. The methods are left out where the path and its kind
-// are enough on both sides: then other methods are a change of the route.
+// routesByKey returns the routes of a site by what tells them apart. The methods are part of that only if one of the sides
+// has several routes with the same path and kind. Otherwise other methods are a change of the route.
 func routesByKey(routes, others []config.Route) map[routeKey]config.Route {
 	most := map[routeKey]int{}
 	for _, side := range [][]config.Route{routes, others} {

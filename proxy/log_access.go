@@ -82,8 +82,8 @@ func logRequest(l *eventlog.Logger, rec accessRecord) {
 }
 
 // logUpstreamError writes the UPSTREAM_ERROR line of a request that failed because of its upstream. A failure with the same
-// host, upstream and cause is a repeating one and written at most once in 10 s (S-8.6): the failed request still has its
-// own REQUEST line, which names the upstream.
+// host, upstream and cause is a repetition, of which at most one line is written in 10 s (S-8.6). The failed request still has
+// its own REQUEST line, which names the upstream.
 func logUpstreamError(l *eventlog.Logger, host, upstream string, err error) {
 	cause := "unknown"
 	if err != nil {

@@ -57,10 +57,9 @@ func (m *metrics) newSeries(host, listener string) *siteSeries {
 	return &siteSeries{host: host, listener: listener, lanes: make([]atomic.Pointer[siteLane], m.count)}
 }
 
-// adopt assigns series to the sites of a configuration before it is used. A site that had a series keeps it, and one that
-// moves to another listener keeps its numbers, so that sums over the listeners do not fall. The series
-// of sites that are gone are dropped, so that reloads do not accumulate them; a request to one of them that is still in
-// progress then counts for no site.
+// adopt assigns series to the sites of a configuration before it is used. A site that had a series keeps it, and a site that
+// moves to another listener keeps its numbers, so that sums over the listeners do not fall. The series of sites that are gone
+// are dropped, so that reloads do not accumulate them. A request to such a site that is still in progress counts for no site.
 func (m *metrics) adopt(dynamic *DynamicConfig) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -48,8 +48,8 @@ func deadUpstream(t testing.TB) string {
 	return ln.Addr().String()
 }
 
-// TestNoRetryReachesADrainedUpstream checks S-18.6 with S-18.2: an operator who has drained an upstream may end it, and a failure
-// of another upstream does not change that.
+// TestNoRetryReachesADrainedUpstream checks S-18.6 with S-18.2: an operator who has drained an upstream may stop it, and a
+// failure of another upstream does not change that.
 func TestNoRetryReachesADrainedUpstream(t *testing.T) {
 	leaks(t)
 	var reached atomic.Int64

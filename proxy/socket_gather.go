@@ -8,7 +8,7 @@ import (
 
 const (
 	// gatherBytes is the size of a buffer for gathered records: the records of a long body's buffer, with their headers and
-	// tags. crypto/tls begins a connection with small records, which makes them about twenty.
+	// tags. At the beginning of a connection crypto/tls makes small records, so there are about twenty of them.
 	gatherBytes = longBodyBufferBytes + 1<<10
 	// maxGatherings is how many connections may gather at a time. A client that reads nothing keeps its connection's buffer
 	// until the write ends, and without a bound many of them would hold 129 KiB each (S-12.8). Above the bound, records are
