@@ -155,16 +155,16 @@ func TestAClientThatReadsNothingIsGoneAfterItsClock(t *testing.T) {
 		then                  func(t *testing.T, c *unreadClient)
 	}{
 		{"HTTP/2, nothing more is sent", "h2", http2.ClientPreface + string(begin), nil},
-		{"HTTP/2, a KeyUpdate", "h2", http2.ClientPreface + string(begin), func(t *testing.T, c *unreadClient) { c.updateKeys(t) }},
+		{"HTTP/2, a KeyUpdate is sent", "h2", http2.ClientPreface + string(begin), func(t *testing.T, c *unreadClient) { c.updateKeys(t) }},
 		{"HTTP/2, garbage is sent", "h2", http2.ClientPreface + string(begin), func(_ *testing.T, c *unreadClient) { _, _ = c.raw.Write(garbage) }},
-		{"HTTP/2, resets and a KeyUpdate", "h2", http2.ClientPreface + string(begin), func(t *testing.T, c *unreadClient) {
+		{"HTTP/2, resets and a KeyUpdate are sent", "h2", http2.ClientPreface + string(begin), func(t *testing.T, c *unreadClient) {
 			_, _ = c.Write(h2Frames(func(c *h2Client) {
 				c.sent(c.framer.WriteRSTStream(1, http2.ErrCodeCancel))
 				c.sent(c.framer.WriteRSTStream(3, http2.ErrCodeCancel))
 			}))
 			c.updateKeys(t)
 		}},
-		{"HTTP/2, a request again and again", "h2", http2.ClientPreface + string(begin), func(_ *testing.T, c *unreadClient) {
+		{"HTTP/2, a request is sent again and again", "h2", http2.ClientPreface + string(begin), func(_ *testing.T, c *unreadClient) {
 			for id := uint32(5); ; id += 2 {
 				if _, err := c.Write(h2Frames(func(c *h2Client) { c.request(id, "GET", "/", true) })); err != nil {
 					return
@@ -172,15 +172,15 @@ func TestAClientThatReadsNothingIsGoneAfterItsClock(t *testing.T) {
 				time.Sleep(20 * time.Millisecond) // such a client's interval
 			}
 		}},
-		{"HTTP/2, a stream that goes beyond a bound", "h2", http2.ClientPreface + string(begin), func(_ *testing.T, c *unreadClient) {
+		{"HTTP/2, a stream goes beyond a bound", "h2", http2.ClientPreface + string(begin), func(_ *testing.T, c *unreadClient) {
 			_, _ = c.Write(h2Frames(func(c *h2Client) { c.sent(c.framer.WriteWindowUpdate(0, 1<<31-1)) }))
 		}},
-		{"HTTP/2, the end of what it sends", "h2", http2.ClientPreface + string(begin), func(_ *testing.T, c *unreadClient) { _ = c.raw.CloseWrite() }},
+		{"HTTP/2, the client ends what it sends", "h2", http2.ClientPreface + string(begin), func(_ *testing.T, c *unreadClient) { _ = c.raw.CloseWrite() }},
 		{"HTTP/1.1, nothing more is sent", "http/1.1", getA, nil},
 		{"HTTP/1.1, garbage is sent", "http/1.1", getA, func(_ *testing.T, c *unreadClient) { _, _ = c.raw.Write(garbage) }},
-		{"HTTP/1.1, a body that is not read", "http/1.1", "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 100\r\n\r\n", nil},
-		{"HTTP/1.1, an answer that the kernel takes whole", "http/1.1", "GET /small HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n", nil},
-		{"HTTP/1.1, a connection that is kept", "http/1.1", "GET /small HTTP/1.1\r\nHost: a.test\r\n\r\n", nil},
+		{"HTTP/1.1, a body is not read", "http/1.1", "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 100\r\n\r\n", nil},
+		{"HTTP/1.1, the kernel takes an answer whole", "http/1.1", "GET /small HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n", nil},
+		{"HTTP/1.1, the connection is kept", "http/1.1", "GET /small HTTP/1.1\r\nHost: a.test\r\n\r\n", nil},
 	}
 	large := strings.Repeat("x", 20<<20)
 	upstream := scriptedUpstream(t, nil, func(_ int, r *bufio.Reader, conn net.Conn) {

@@ -220,8 +220,8 @@ func TestConnectionsThatWaitCloseOneEach(t *testing.T) {
 
 func TestAConnectionThatIsClosedForRoomBeginsNoRequest(t *testing.T) {
 	for name, end := range map[string]func(*registryTest){
-		"at the limit": func(r *registryTest) { r.closeIdle() },
-		"at the end":   func(r *registryTest) { canceled, stop := context.WithCancel(t.Context()); stop(); r.drain(canceled) },
+		"the limit is reached": func(r *registryTest) { r.closeIdle() },
+		"the drain is over":    func(r *registryTest) { canceled, stop := context.WithCancel(t.Context()); stop(); r.drain(canceled) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRegistryTest(1)

@@ -174,12 +174,12 @@ const browserGet = "GET /user/repo/commits?page=2 HTTP/1.1\r\nHost: a.test\r\nUs
 	"Cookie: session=0123456789abcdef0123456789abcdef\r\nUpgrade-Insecure-Requests: 1\r\nSec-Fetch-Dest: document\r\nSec-Fetch-Mode: navigate\r\n\r\n"
 
 var steadyExchanges = []struct{ name, request, requestEnd, upstreamAnswer, answer string }{
-	{"a short request", getA, "\r\n\r\n", okResponse, okResponse},
-	{"a browser's request", browserGet, "\r\n\r\n", "HTTP/1.1 200 OK\r\nServer: x\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nhello",
+	{"a short request is answered", getA, "\r\n\r\n", okResponse, okResponse},
+	{"a browser's request is answered", browserGet, "\r\n\r\n", "HTTP/1.1 200 OK\r\nServer: x\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nhello",
 		"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nhello"},
-	{"an answer in chunks", getA, "\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+	{"an answer comes in chunks", getA, "\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"},
-	{"a request with a body", "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nbody", "body", okResponse, okResponse},
+	{"a request has a body", "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nbody", "body", okResponse, okResponse},
 }
 
 // TestARequestCostsNoAllocation counts the allocations of the process over some thousand requests on one connection,
@@ -204,7 +204,7 @@ func TestRoutesCostNoAllocation(t *testing.T) {
 	if raceDetector {
 		t.Skip("sync.Pool forgets what it holds now and then under the race detector; make unit runs this without it too")
 	}
-	for name, path := range map[string]string{"a path": "/user/repo", "nothing left of it": "/user?page=2", "a path with an encoding": "/user/a%20b", "another route": "/route-9/x", "no route": "/x"} {
+	for name, path := range map[string]string{"a route takes the path": "/user/repo", "nothing of the path is left": "/user?page=2", "the path is encoded": "/user/a%20b", "another route takes it": "/route-9/x", "no route takes it": "/x"} {
 		t.Run(name, func(t *testing.T) {
 			request := "GET " + path + " HTTP/1.1\r\nHost: a.test\r\n\r\n"
 			ofTLS := newTLSExchange(t, request, "\r\n\r\n", okResponse).allocations(t)

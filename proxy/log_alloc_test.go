@@ -32,13 +32,13 @@ func TestLogLinesCostNoAllocation(t *testing.T) {
 			name string
 			log  func()
 		}{
-			{"a REQUEST line", func() { logRequest(l, rec) }},
-			{"a RATE_LIMIT line", func() { logRateLimit(l, rec, refusal{}) }},
-			{"an UPSTREAM_ERROR line that is held back", func() { logUpstreamError(l, rec.Host, rec.Upstream, refused) }},
-			{"a line of any event", func() {
+			{"a REQUEST line is written", func() { logRequest(l, rec) }},
+			{"a RATE_LIMIT line is written", func() { logRateLimit(l, rec, refusal{}) }},
+			{"an UPSTREAM_ERROR line is held back", func() { logUpstreamError(l, rec.Host, rec.Upstream, refused) }},
+			{"a line of any event is written", func() {
 				l.Log(eventlog.LevelInfo, "SHUTDOWN", eventlog.Str("reason", "a signal"), eventlog.Int("requests", 3))
 			}},
-			{"a line below the level", func() { l.Log(eventlog.LevelDebug, "CLIENT_GONE", eventlog.Str("host", "a"), eventlog.Err(io.EOF)) }},
+			{"a line is below the level", func() { l.Log(eventlog.LevelDebug, "CLIENT_GONE", eventlog.Str("host", "a"), eventlog.Err(io.EOF)) }},
 		} {
 			t.Run(string(format)+": "+tt.name, func(t *testing.T) {
 				// First let the two buffers of each sink grow to their size.

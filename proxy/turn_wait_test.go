@@ -23,33 +23,33 @@ func TestNobodyWaitsForOthersWithATurn(t *testing.T) {
 		name string
 		wait func(t *testing.T, p *turnTest)
 	}{
-		{"for a handshake to begin", func(t *testing.T, p *turnTest) { p.dialFrom(t, "127.0.0.1") }},
-		{"for the rest of a ClientHello", func(t *testing.T, p *turnTest) {
+		{"they wait for a handshake to begin", func(t *testing.T, p *turnTest) { p.dialFrom(t, "127.0.0.1") }},
+		{"they wait for the rest of a ClientHello", func(t *testing.T, p *turnTest) {
 			send(t, p.dialFrom(t, "127.0.0.1"), "\x16\x03\x01\x02\x00\x01\x00\x01\xfc")
 		}},
-		{"for the rest of a handshake", func(t *testing.T, p *turnTest) {
+		{"they wait for the rest of a handshake", func(t *testing.T, p *turnTest) {
 			if clientOf(&oneWrite{Conn: p.dialFrom(t, "127.0.0.1")}, "http/1.1").Handshake() == nil {
 				t.Fatal("the handshake was completed")
 			}
 		}},
-		{"for a request over HTTP/1", func(t *testing.T, p *turnTest) {
+		{"they wait for a request over HTTP/1", func(t *testing.T, p *turnTest) {
 			if err := ask(p.dial(t), "/"); err != nil {
 				t.Fatal(err)
 			}
 		}},
-		{"for a request over HTTP/2", func(t *testing.T, p *turnTest) { newH2ClientOn(t, p.dialFor(t, "h2")).sync() }},
-		{"for an upstream, over HTTP/2", func(t *testing.T, p *turnTest) {
+		{"they wait for a request over HTTP/2", func(t *testing.T, p *turnTest) { newH2ClientOn(t, p.dialFor(t, "h2")).sync() }},
+		{"they wait for an upstream, over HTTP/2", func(t *testing.T, p *turnTest) {
 			c := newH2ClientOn(t, p.dialFor(t, "h2"))
 			c.request(1, "GET", "/silent", true)
 			c.request(3, "GET", "/silent", true)
 			c.sync()
 		}},
-		{"for a window, with an answer of the proxy's", func(t *testing.T, p *turnTest) {
+		{"they wait for a window, with an answer of the proxy's", func(t *testing.T, p *turnTest) {
 			c := newH2ClientOn(t, p.dialFor(t, "h2"), http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
 			c.head(1, true, ":method", "GET", ":scheme", "https", ":path", "/", ":authority", "b.test")
 			c.until("the head", func() bool { return len(c.stream(1).heads) > 0 })
 		}},
-		{"for a window, with a response", func(t *testing.T, p *turnTest) {
+		{"they wait for a window, with a response", func(t *testing.T, p *turnTest) {
 			c := newH2ClientOn(t, p.dialFor(t, "h2"), http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
 			c.request(1, "GET", "/", true)
 			c.until("the head", func() bool { return len(c.stream(1).heads) > 0 })

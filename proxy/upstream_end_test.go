@@ -58,7 +58,7 @@ var protocolsOfUpstreams = map[string]uint16{"plain": 0, "TLS 1.2": tls.VersionT
 func TestABodyThatEndsWithTheConnectionIsWholeOnlyAfterACleanEnd(t *testing.T) {
 	for protocol, version := range protocolsOfUpstreams {
 		for _, end := range ends {
-			t.Run(protocol+", "+end.name, func(t *testing.T) {
+			t.Run(protocol+", the upstream ends "+end.name, func(t *testing.T) {
 				leaks(t)
 				secure, roots := upstreamTLS(t)
 				secure.MaxVersion = version

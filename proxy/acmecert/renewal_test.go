@@ -159,23 +159,23 @@ func TestRenewalInfoAsTheCASendsIt(t *testing.T) {
 		holds  time.Duration
 		err    string
 	}{
-		{"with a wait of two hours", func(w http.ResponseWriter, r *http.Request) {
+		{"the CA names a wait of two hours", func(w http.ResponseWriter, r *http.Request) {
 			if !strings.HasSuffix(r.URL.Path, "/"+replacesID(certificate)) {
 				t.Errorf("got a request for %s, want the identifier of the certificate", r.URL.Path)
 			}
 			w.Header().Set("Retry-After", "7200")
 			w.Write([]byte(`{"suggestedWindow":{"start":"2026-01-01T00:00:00Z","end":"2026-01-02T00:00:00Z"},"explanationURL":"https://ca.test/why"}`))
 		}, 2 * time.Hour, ""},
-		{"with a wait of a second", func(w http.ResponseWriter, _ *http.Request) {
+		{"the CA names a wait of a second", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "1")
 			w.Write([]byte(`{}`))
 		}, time.Hour, ""},
-		{"with a wait of a year", func(w http.ResponseWriter, _ *http.Request) {
+		{"the CA names a wait of a year", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "31536000")
 			w.Write([]byte(`{}`))
 		}, 24 * time.Hour, ""},
-		{"that is garbage", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(`{{`)) }, usualCheck, "cannot be parsed"},
-		{"that is refused", func(w http.ResponseWriter, _ *http.Request) {
+		{"the answer is garbage", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(`{{`)) }, usualCheck, "cannot be parsed"},
+		{"the CA refuses", func(w http.ResponseWriter, _ *http.Request) {
 			acmetest.WriteProblem(w, acmetest.Refusal{Status: 404, Type: "urn:ietf:params:acme:error:malformed", Detail: "unknown certificate"})
 		}, usualCheck, "unknown certificate"},
 	} {
