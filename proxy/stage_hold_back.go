@@ -41,8 +41,8 @@ func (p *pipeline) holdBack(x *exchange) *answer {
 	return p.awaitResume(x, site.holds)
 }
 
-// heldBack returns the answer to a request that is not served for that reason. Its Retry-After is left, or unknown if
-// left is 0.
+// heldBack returns the answer to a request that is held back for a reason. Its Retry-After is the value of left, or the value of
+// unknown if left is 0.
 func (x *exchange) heldBack(reason string, left, unknown time.Duration) *answer {
 	x.site, x.problem = x.decision.site, reason
 	return answerLater(statusServiceUnavailable, cmp.Or(left, unknown))
