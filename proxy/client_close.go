@@ -1,9 +1,6 @@
 package proxy
 
 import (
-	"net"
-	"runtime"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -192,21 +189,39 @@ func (c *clientConn) lingerClose() {
 		return
 	}
 	_ = c.tcp.CloseWrite()
-	rest := longBuffers.Get().(*[]byte)
-	defer longBuffers.Put(rest)
+	var room discardRoom
 	for {
-		if c.discard(*rest) != nil {
+		if c.discard(&room) != nil {
 			return
 		}
 	}
 }
 
-// discard reads what arrives into p. A read may copy as much as p holds, so others run after each (see pace), even if the
-// client sends without a gap.
-func (c *clientConn) discard(p []byte) error {
-	_, err := readRaw(c.tcp, p)
-	runtime.Gosched()
+// discard reads bytes that have arrived into the room. They are not decrypted.
+func (c *clientConn) discard(room roomLender) error {
+	_, err := c.socket.ReadLent(room)
+	room.takeBack()
 	return err
+}
+
+// discardRoom is room for bytes that are discarded. It takes a buffer only while there are bytes to read: a client can leave
+// many connections with an unread body for a few bytes each (S-12.8).
+type discardRoom struct{ buffer *[]byte }
+
+// lend implements roomLender.
+func (r *discardRoom) lend() []byte {
+	if r.buffer == nil {
+		r.buffer = outBuffers.Get().(*[]byte)
+	}
+	return (*r.buffer)[:outBufferBytes]
+}
+
+// takeBack implements roomLender.
+func (r *discardRoom) takeBack() {
+	if r.buffer != nil {
+		putOutBuffer(r.buffer)
+		r.buffer = nil
+	}
 }
 
 // beginLinger starts the deadline of lingerClose. It returns false if the connection was cut.
@@ -226,12 +241,3 @@ const drainFlushTime = 5 * time.Second
 
 // lingerTime is how long the unwanted rest of a body is read and discarded after the answer.
 const lingerTime = 2 * time.Second
-
-// readRaw reads raw bytes from the wire: data to be discarded need not be decrypted.
-func readRaw(conn *net.TCPConn, p []byte) (int, error) {
-	n, err := conn.Read(p)
-	if n == 0 && err == nil {
-		err = syscall.EPIPE
-	}
-	return n, err
-}

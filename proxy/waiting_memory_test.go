@@ -40,6 +40,34 @@ func TestRoomIsLentOnlyWhileThereIsSomethingToRead(t *testing.T) {
 	}
 }
 
+// TestAnUnwantedBodyIsWaitedForWithoutABuffer discards what a client sends after its answer. The buffer is not kept between two
+// reads, as others may run then (S-12.8).
+func TestAnUnwantedBodyIsWaitedForWithoutABuffer(t *testing.T) {
+	ours, theirs := socketPair(t)
+	c := &clientConn{socket: ours}
+	lender := &countingLender{waits: make(chan struct{}, 8)}
+	ended := make(chan error, 1)
+	go func() { ended <- c.discard(lender) }()
+	<-lender.waits // the buffer was given back although nothing has come
+	send(t, theirs, "unwanted")
+	if err := <-ended; err != nil || lender.taken != lender.lent {
+		t.Errorf("after a read: %v, lent %d times and taken back %d times, want no buffer held", err, lender.lent, lender.taken)
+	}
+	if err := theirs.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.discard(lender); err != io.EOF {
+		t.Errorf("got %v, want the end", err)
+	}
+	var room discardRoom
+	if got := len(room.lend()); got != outBufferBytes {
+		t.Errorf("got room for %d bytes, want %d", got, outBufferBytes)
+	}
+	if room.takeBack(); room.buffer != nil {
+		t.Error("the room holds its buffer after it was taken back")
+	}
+}
+
 // TestAResponseThatIsWaitedForHasNoBuffer interrupts the wait, as a timeout does, and then reads the response
 // (S-12.8).
 func TestAResponseThatIsWaitedForHasNoBuffer(t *testing.T) {
