@@ -80,6 +80,7 @@ Feature: Memory
         | 1024  | large    | 4           | 250      | a few bytes                                            |
         | 1024  | large    | 900         | 1        | a few bytes                                            |
         | 1024  | large    | 900         | 10       | a few bytes                                            |
+        | 1024  | large    | 600         | 60       | a few bytes, and then only for heads                   |
         | 1250  | endless  | 5           | 250      | a WebSocket                                            |
 
     # The requests of all connections arrive before the proxy has answered the first.

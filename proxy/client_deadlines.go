@@ -20,6 +20,11 @@ func (c *clientConn) Look(p deadline.Phase) (rest time.Duration) {
 			c.idle.Ask()
 		}
 	}
+	if p == deadline.PhaseStreams {
+		if h := c.http2.Load(); h != nil {
+			h.coolWorkers()
+		}
+	}
 	if p == deadline.PhaseFlush && c.isFlushed() {
 		c.endFlush()
 	}

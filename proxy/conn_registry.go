@@ -34,6 +34,8 @@ type connRegistry struct {
 	parked parkedAnswers
 	// batches counts the large batches of output of HTTP/2 connections.
 	batches h2Batches
+	// idleWorkers counts the idle goroutines of HTTP/2 connections.
+	idleWorkers h2IdleWorkers
 	// gatherings are the connections that collect TLS records to send them together.
 	gatherings gatherings
 

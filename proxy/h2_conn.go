@@ -60,7 +60,11 @@ type h2Conn struct {
 	closedStreams
 	priorities map[uint32]http2.Priority
 	windows    h2Windows
-	workers    []*h2Worker
+	// workers are the idle workers. unneeded is how many of them no stream has needed since the sweeper looked last, which was
+	// at cooled; only the sweeper uses that.
+	workers  []*h2Worker
+	unneeded int
+	cooled   int64
 	// heading reports whether the rest of a head is awaited. idleSince is when the connection became idle.
 	heading   bool
 	idleSince int64
@@ -183,7 +187,7 @@ func (h *h2Conn) finish(err error) {
 	for _, s := range streams {
 		s.unref()
 	}
-	h.dismissWorkers()
+	h.dismissWorkers(len(h.workers))
 	h.wakeWriter()
 	h.mu.Unlock()
 	h.tasks.Wait()

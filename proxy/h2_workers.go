@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"reverse-proxy/proxy/deadline"
@@ -13,14 +15,35 @@ type h2Worker struct {
 	next chan *h2Stream
 }
 
-// h2KeptWorkers is how many idle workers a connection keeps.
-const h2KeptWorkers = 64
+const (
+	// h2KeptWorkers is how many idle workers a connection keeps, and maxIdleWorkers how many all connections keep. The stack
+	// of each has grown to 8 KiB or more (S-12.8).
+	h2KeptWorkers  = 64
+	maxIdleWorkers = 1024
+)
+
+// h2IdleWorkers counts the idle workers of all connections.
+type h2IdleWorkers struct{ kept atomic.Int32 }
+
+// keep counts one more, unless there are enough. It reports whether it did.
+func (w *h2IdleWorkers) keep() bool {
+	if w.kept.Load() >= maxIdleWorkers {
+		return false
+	}
+	w.kept.Add(1)
+	return true
+}
+
+// leave counts n fewer.
+func (w *h2IdleWorkers) leave(n int) { w.kept.Add(-int32(n)) }
 
 // launch runs a stream on a goroutine. The caller holds mu.
 func (h *h2Conn) launch(s *h2Stream) {
 	if last := len(h.workers) - 1; last >= 0 {
 		w := h.workers[last]
 		h.workers = h.workers[:last]
+		h.unneeded = min(h.unneeded, last)
+		h.server.registry.idleWorkers.leave(1)
 		w.next <- s
 		return
 	}
@@ -42,7 +65,8 @@ func (h *h2Conn) work(s *h2Stream) {
 		}
 		// A goroutine whose stream was evicted for its memory is not kept. Nor are more goroutines than the streams
 		// that arrive together need.
-		ended := h.closed || idle && !h.warm.Load() || evicted || len(h.workers) >= h2KeptWorkers
+		ended := h.closed || idle && !h.warm.Load() || evicted || len(h.workers) >= h2KeptWorkers ||
+			!h.server.registry.idleWorkers.keep()
 		if !ended {
 			if w == nil {
 				w = &h2Worker{next: make(chan *h2Stream, 1)}
@@ -95,20 +119,35 @@ func (h *h2Conn) cool() {
 	}
 }
 
+// coolWorkers ends the idle workers of a connection with streams that none has needed since the last call. The sweeper calls
+// it once a second or less often. Without it, a response without an end would keep what a wave of requests has left.
+func (h *h2Conn) coolWorkers() {
+	now := h.now()
+	if now-h.cooled < int64(h2WarmTime) {
+		return
+	}
+	h.cooled = now
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.dismissWorkers(h.unneeded)
+	h.unneeded = len(h.workers)
+}
+
 // shed ends the idle workers and frees memory that many streams have left. The caller holds mu.
 func (h *h2Conn) shed() {
-	h.dismissWorkers()
+	h.dismissWorkers(len(h.workers))
 	if cap(h.workers) > keptStreams {
 		h.workers = nil
 	}
 	h.streams.trim()
 }
 
-// dismissWorkers ends the idle workers. The caller holds mu.
-func (h *h2Conn) dismissWorkers() {
-	for _, w := range h.workers {
+// dismissWorkers ends the first n idle workers, which have been idle longest. The caller holds mu.
+func (h *h2Conn) dismissWorkers(n int) {
+	for _, w := range h.workers[:n] {
 		w.next <- nil
 	}
-	clear(h.workers)
-	h.workers = h.workers[:0]
+	h.workers = slices.Delete(h.workers, 0, n)
+	h.unneeded = min(h.unneeded, len(h.workers))
+	h.server.registry.idleWorkers.leave(n)
 }

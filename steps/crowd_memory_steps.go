@@ -41,6 +41,8 @@ type parkedRequest struct {
 	// that many times.
 	body     string
 	trailers int
+	// heads makes all requests but the first ask with HEAD, whose answers need no window.
+	heads bool
 	// webSocket makes it an extended CONNECT (RFC 8441), which is not ended.
 	webSocket bool
 }
@@ -52,6 +54,7 @@ var parkedRequests = map[string]parkedRequest{
 	"a body of one byte, and more":                           {method: 0x83, body: "x"},
 	"127 times a field of 400, a body of one byte, and more": {method: 0x83, entry: [2]string{"x-a", strings.Repeat("v", 400)}, repeated: 127, body: "x"},
 	"a WebSocket":                                            {webSocket: true},
+	"a few bytes, and then only for heads":                   {method: 0x82, heads: true},
 	"a body of one byte, and 127 times a trailer of 400":     {method: 0x83, entry: [2]string{"x-a", strings.Repeat("v", 400)}, repeated: 1, body: "x", trailers: 127},
 }
 
@@ -70,6 +73,10 @@ func (r parkedRequest) block(host string, first bool) []byte {
 	block, authority := []byte{r.method, 0x87, 0x84}, byte(newestEntry)
 	if r.repeated > 0 {
 		authority++
+	}
+	if !first && r.heads {
+		block = hpackString([]byte{0x02}, "HEAD") // not added to the dynamic table
+		block = append(block, 0x87, 0x84)
 	}
 	if !first {
 		return append(append(block, authority), bytes.Repeat([]byte{newestEntry}, r.repeated)...)
