@@ -108,8 +108,8 @@ func (d *Daemon) startBackgroundTasks() error {
 	return nil
 }
 
-// alive returns true once it has seen that what all connections depend on works: the locks of the connections' account
-// and of the limiter can be taken, and the sweeper has swept since. It returns false if the context ends first.
+// alive returns true once it has seen that the parts work on which all connections depend: the locks of the connections'
+// account and of the limiter can be taken, and the sweeper has swept since. It returns false if the context ends first.
 func (d *Daemon) alive(ctx context.Context) bool {
 	d.shared.conns.count()
 	d.shared.limits.limiter.Tracked()

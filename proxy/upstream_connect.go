@@ -60,8 +60,8 @@ func (c *upstreamCall) connect(conn *upstreamConn) (_ *upstreamConn, err error) 
 	}
 }
 
-// hadTooLittle reports whether an attempt to connect could not show whether the upstream can be reached, because of the time
-// for connecting too much had passed in the wait for a free connection. Otherwise clients that use up all connections could
+// hadTooLittle reports whether an attempt to connect could not show whether the upstream can be reached, because the wait
+// for a free connection had used up too much of the time for connecting. Otherwise clients that use up all connections could
 // take healthy upstreams out of service. others is how many other upstreams may be tried after it, which share the time.
 func hadTooLittle(most, waited time.Duration, others int) bool {
 	return most-waited < most/time.Duration(others+1)/2
