@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -28,7 +29,8 @@ type entry struct {
 	tag, owner any
 }
 
-// dialing is the dial in progress. err is set when done is closed.
+// dialing is the dial in progress. When done is closed, err is the error of all requests that wait for the dial, or nil if
+// they have to look again.
 type dialing struct {
 	done chan struct{}
 	err  error
@@ -87,7 +89,7 @@ func (s *Set) Open(ctx context.Context, body Body, dial Dial) (*Stream, error) {
 			case <-ctx.Done():
 				return nil, ctx.Err()
 			}
-			if d.err != nil && !errors.Is(d.err, context.Canceled) { // a cancelled dial ended with its own request only
+			if d.err != nil {
 				return nil, d.err
 			}
 			continue
@@ -120,7 +122,9 @@ func (s *Set) dial(ctx context.Context, body Body, owner any, dial Dial, d *dial
 		s.mu.Lock()
 		delete(s.dialing, owner)
 		s.mu.Unlock()
-		d.err = err
+		if !endedWith(ctx, err) {
+			d.err = err
+		}
 		close(d.done)
 	}()
 	conn, tag, err := dial(ctx)
@@ -136,6 +140,14 @@ func (s *Set) dial(ctx context.Context, body Body, owner any, dial Dial, d *dial
 	s.conns = append(s.conns, entry{c, tag, owner})
 	stream, _ = c.Open(body)
 	return stream, nil
+}
+
+// endedWith reports whether a dial has failed only because the request that it was made for has ended: its client has left, or its
+// time for connecting is over, of which it may have spent most on something else. Others that wait for the dial have their own
+// time.
+func endedWith(ctx context.Context, err error) bool {
+	// The connection may report the deadline of the context before the context does.
+	return ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // greeting returns the greeting channel of the owner's first connection that still waits for its server's SETTINGS, or nil. If

@@ -3,7 +3,9 @@ package h2client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -123,6 +125,69 @@ func TestAFailedDialFailsAllThatWaitForIt(t *testing.T) {
 			t.Errorf("got %v, want %v", err, refused)
 		}
 	}
+}
+
+// TestADialThatEndsWithItsRequestFailsNoOther has a request wait for the dial of another one whose time for connecting is nearly
+// over, because it has waited for something else before, or whose client leaves.
+func TestADialThatEndsWithItsRequestFailsNoOther(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		leaves bool
+		// failure returns how the dial fails once the context of its request has ended.
+		failure func(ctx context.Context) error
+	}{
+		{"its time is over", false, context.Context.Err},
+		{"its time is over during the handshake", false, func(ctx context.Context) error { return fmt.Errorf("no end: %w", ctx.Err()) }},
+		{"its time is over, which the connection reports", false, func(context.Context) error { return os.ErrDeadlineExceeded }},
+		{"its client has left", true, context.Context.Err},
+		{"its client has left, which looks like a closed connection", true, func(context.Context) error { return net.ErrClosed }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			leaks(t)
+			s, dial := setTo(t, identityServer(t))
+			first, leave := context.WithTimeout(t.Context(), 10*time.Millisecond)
+			if test.leaves {
+				first, leave = context.WithCancel(t.Context())
+			}
+			defer leave()
+			dialing, failed := make(chan struct{}), make(chan error, 1)
+			waits := &watchedContext{Context: t.Context(), asked: make(chan struct{})}
+			go func() {
+				_, err := s.Open(first, Body{}, func(ctx context.Context) (net.Conn, any, error) {
+					close(dialing)
+					<-waits.asked
+					if test.leaves {
+						leave()
+					}
+					<-ctx.Done()
+					return nil, nil, test.failure(ctx)
+				})
+				failed <- err
+			}()
+			<-dialing
+			stream, err := s.Open(waits, Body{}, dial)
+			if err != nil {
+				t.Fatalf("the request that waited: %v", err)
+			}
+			stream.Close()
+			if err := <-failed; err == nil {
+				t.Error("the request that has ended got a stream")
+			}
+		})
+	}
+}
+
+// watchedContext closes asked when its end is waited for.
+type watchedContext struct {
+	context.Context
+	asked chan struct{}
+	once  sync.Once
+}
+
+// Done implements context.Context.
+func (c *watchedContext) Done() <-chan struct{} {
+	c.once.Do(func() { close(c.asked) })
+	return c.Context.Done()
 }
 
 // TestAClosedSetServesEarlierRequests checks a reload that removes an upstream: the requests that began before it are
