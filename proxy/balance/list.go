@@ -72,10 +72,11 @@ type Pick struct {
 	// without checks has no other choice, and does not fail open.
 	FailOpen bool
 
-	tried    uint64
-	state    *State
-	index    int8
-	trial    bool
+	tried uint64
+	state *State
+	index int8
+	// trial is the number of the choice among those that try the upstream, or 0 if it does not try a failing one.
+	trial    int64
 	settled  bool
 	attempts uint8
 }
@@ -99,9 +100,11 @@ func (l *List) Choose(p *Pick) (int, bool) {
 		}
 		i := l.pick(mask, p)
 		s := l.members[i].State
-		trial := !open && s.out.Load() == outFailing
-		if trial && !s.trying.CompareAndSwap(false, true) {
-			continue // another request tries it; the next look finds it out of service
+		trial := int64(0)
+		if !open && s.out.Load() == outFailing {
+			if trial = s.beginTrial(l.totals.of.ticks(l.totals.of.clock())); trial == 0 {
+				continue // another request tries it; the next look finds it out of service
+			}
 		}
 		l.take(p, i, open, trial)
 		return i, true
@@ -114,12 +117,12 @@ func (l *List) chooseOnly(p *Pick) bool {
 		return false
 	}
 	s := l.members[0].State
-	l.take(p, 0, s.key.What != "" && s.out.Load()&outDown != 0, false)
+	l.take(p, 0, s.key.What != "" && s.out.Load()&outDown != 0, 0)
 	return true
 }
 
 // take records a choice.
-func (l *List) take(p *Pick, i int, open, trial bool) {
+func (l *List) take(p *Pick, i int, open bool, trial int64) {
 	p.state, p.index, p.trial, p.FailOpen = l.members[i].State, int8(i), trial, false
 	p.settled = false
 	p.state.inFlight.Add(1)
@@ -238,14 +241,14 @@ func (p *Pick) Failed(err error) {
 		return
 	}
 	p.settled = true
-	p.state.failedWith(err, p.trial)
+	p.state.failedWith(err, p.state.isTrial(p.trial))
 	p.endTrial()
 }
 
 func (p *Pick) endTrial() {
-	if p.trial {
-		p.trial = false
-		p.state.trying.Store(false)
+	if p.trial != 0 {
+		p.state.trying.CompareAndSwap(p.trial, 0) // unless another request tries it by now
+		p.trial = 0
 	}
 }
 

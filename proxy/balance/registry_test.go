@@ -139,7 +139,7 @@ func TestARequestFindsTheUpstreamThatWorks(t *testing.T) {
 			t.Errorf("method %d: got %d attempts at broken upstreams, want most of them avoided", method, wasted)
 		}
 		for i, m := range l.members {
-			if n := m.State.inFlight.Load(); n != 0 || m.State.trying.Load() {
+			if n := m.State.inFlight.Load(); n != 0 || m.State.trying.Load() != 0 {
 				t.Errorf("method %d, upstream %d: got %d requests in flight at the end, want 0", method, i, n)
 			}
 		}
@@ -178,7 +178,7 @@ func TestConcurrentRequestsAreCountedExactly(t *testing.T) {
 	})
 	running.Wait()
 	for i, m := range l.members {
-		if n := m.State.inFlight.Load(); n != 0 || m.State.trying.Load() {
+		if n := m.State.inFlight.Load(); n != 0 || m.State.trying.Load() != 0 {
 			t.Errorf("upstream %d: got %d requests in flight at the end, want 0", i, n)
 		}
 	}

@@ -13,6 +13,9 @@ const (
 	// tried it without success, up to lastPause.
 	firstPause = 10 * time.Second
 	lastPause  = 5 * time.Minute
+	// trialTime is how long a request that tries such an upstream keeps others from doing so. It may last much longer, for
+	// example because its client sends the body slowly.
+	trialTime = 3 * time.Second
 	// slowStart is the time over which an upstream that is back in service grows to its full share.
 	slowStart = 10 * time.Second
 )
@@ -69,9 +72,8 @@ type State struct {
 	// backSince is when the upstream came back in service, for as long as it receives less than its share, else 0. Like
 	// all numbers here that are times, it is on the registry's clock.
 	backSince atomic.Int64
-	// tryAt is when one request may try a failing upstream. trying reports whether one is doing so.
-	tryAt  atomic.Int64
-	trying atomic.Bool
+	// tryAt is when one request may try a failing upstream. trying is when the latest one has begun to, or 0 if none does.
+	tryAt, trying atomic.Int64
 	// readyAt is when outStarting ends.
 	readyAt atomic.Int64
 	// failed counts the failed connections since the last successful one.
@@ -111,12 +113,31 @@ func (s *State) serves(now int64) bool {
 	case out == 0:
 		return true
 	case out == outFailing:
-		return now >= s.tryAt.Load() && !s.trying.Load()
+		return now >= s.tryAt.Load() && !s.isTried(now)
 	case out == outStarting:
 		return now >= s.readyAt.Load()
 	}
 	return false
 }
+
+// isTried reports whether a request has been trying the upstream for less than trialTime.
+func (s *State) isTried(now int64) bool {
+	began := s.trying.Load()
+	return began != 0 && now-began < int64(trialTime)
+}
+
+// beginTrial returns the number of a request that tries the upstream, or 0 if another one does so.
+func (s *State) beginTrial(now int64) (trial int64) {
+	before := s.trying.Load()
+	trial = max(1, now)
+	if s.isTried(now) || !s.trying.CompareAndSwap(before, trial) {
+		return 0
+	}
+	return trial
+}
+
+// isTrial reports whether a request is the latest that tries the upstream.
+func (s *State) isTrial(trial int64) bool { return trial != 0 && s.trying.Load() == trial }
 
 // share returns the fraction of its weight that an upstream which came back has reached, from 0 to 1.
 func (s *State) share(now int64) float64 {
@@ -141,7 +162,7 @@ func (s *State) answered() {
 	}
 }
 
-// failedWith records a failed connection. trial reports whether the connection was made to try a failing upstream.
+// failedWith records a failed connection. trial reports whether the connection is the latest that tries a failing upstream.
 func (s *State) failedWith(err error, trial bool) {
 	s.failures.Add(1)
 	row := s.failed.Add(1)

@@ -80,6 +80,57 @@ func TestThePauseDoubles(t *testing.T) {
 	}
 }
 
+// TestARequestThatTakesItsTimeKeepsNoUpstreamOut has the request that tries an upstream last: its client sends the body slowly, or
+// the upstream works on it. One client must not decide whether an upstream is back in service (S-12.6).
+func TestARequestThatTakesItsTimeKeepsNoUpstreamOut(t *testing.T) {
+	w := newWorld()
+	l := w.list(RoundRobin, 1, 1)
+	s := l.members[0].State
+	try := func() (*Pick, bool) {
+		p := &Pick{tried: 2}
+		l.Choose(p)
+		return p, !p.FailOpen && p.trial != 0
+	}
+	fail(l, 0, failuresInRow)
+	w.pass(firstPause)
+	slow, tries := try()
+	if !tries {
+		t.Fatal("no request tries the upstream after the pause")
+	}
+	w.pass(trialTime - 1)
+	if s.serves(w.ticks(w.now)) {
+		t.Error("a second request may try the upstream although the first has had little time")
+	}
+	w.pass(1)
+	second, tries := try()
+	if !tries || s.serves(w.ticks(w.now)) {
+		t.Fatalf("the first request has no answer yet: another one tries the upstream is %v, and then a third is %v", tries, s.serves(w.ticks(w.now)))
+	}
+	slow.Failed(errRefused)
+	slow.Leave()
+	if at := s.Info().TryAt; s.serves(w.ticks(w.now)) || at.After(w.now) {
+		t.Errorf("the first request failed late: got the next try at %v, want the second request to go on", at)
+	}
+	second.Failed(errRefused)
+	second.Leave()
+	if at := s.Info().TryAt; at != w.now.Add(2*firstPause) {
+		t.Errorf("the second request failed: got the next try at %v, want the pause doubled once", at)
+	}
+	w.pass(2 * firstPause)
+	slow, _ = try()
+	w.pass(trialTime)
+	second, _ = try()
+	second.Answered()
+	second.Leave()
+	if info := s.Info(); info.State != Up {
+		t.Errorf("the second request was answered: got %+v, want the upstream up", info)
+	}
+	slow.Leave()
+	if n := s.trying.Load(); n != 0 {
+		t.Errorf("got a request that tries the upstream, since %d, want none", n)
+	}
+}
+
 func TestTheShareGrowsOverTenSeconds(t *testing.T) {
 	for _, method := range []Method{RoundRobin, LeastRequests, ByKey} {
 		w := newWorld()
