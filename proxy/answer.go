@@ -16,29 +16,8 @@ func answerLater(status int, d time.Duration) *answer {
 // the answer, so that the rest of the body is never read as a request (S-6.13).
 func (x *exchange) send(a *answer) {
 	x.turn.give()
-	if a.abort {
-		x.abort = true
-		x.status = a.status
-		return
-	}
-	x.status = a.status
-	if !x.beginAnswer() {
-		x.abort = true
-		return
-	}
 	body, contentType := a.content()
-	length := int64(len(body))
-	if a.status == http.StatusNotModified {
-		length = -1 // it would be that of the answer to a request without a condition (RFC 9110, section 8.6)
-	}
-	fields := append(a.fields, Field{Name: "Date", Value: x.dates.now()})
-	if len(body) > 0 && contentType != "" {
-		fields.Add("Content-Type", contentType)
-	}
-	x.ruleResponse(&fields)
-	closing := a.closing || x.bodyUnread() || x.cancelled() != nil // a cancellation has interrupted reading from the client
-	if err := x.client.Head(a.status, "", fields, length, closing); err != nil {
-		x.abort = true
+	if !x.sendHead(a, int64(len(body)), contentType) {
 		return
 	}
 	if len(body) > 0 {
@@ -53,11 +32,35 @@ func (x *exchange) send(a *answer) {
 	}
 }
 
+// sendHead sends the head of an answer whose body has the given length, or -1 if that is unknown. It returns false if
+// nothing may follow.
+func (x *exchange) sendHead(a *answer, length int64, contentType string) bool {
+	x.status = a.status
+	if a.abort || !x.beginAnswer() {
+		x.abort = true
+		return false
+	}
+	fields := append(a.fields, Field{Name: "Date", Value: x.dates.now()})
+	if length != 0 && contentType != "" {
+		fields.Add("Content-Type", contentType)
+	}
+	if a.status == http.StatusNotModified {
+		length = -1 // it would be that of the answer to a request without a condition (RFC 9110, section 8.6)
+	}
+	x.ruleResponse(&fields)
+	closing := a.closing || x.bodyUnread() || x.cancelled() != nil // a cancellation has interrupted reading from the client
+	if err := x.client.Head(a.status, "", fields, length, closing); err != nil {
+		x.abort = true
+		return false
+	}
+	return true
+}
+
 // content returns the body of an answer and its type, or "" if the answer has no type.
 func (a *answer) content() (body []byte, contentType string) {
 	switch {
-	case a.status == http.StatusNoContent || a.status == http.StatusResetContent || a.status == http.StatusNotModified:
-		return nil, "" // they have no body (RFC 9110, section 15)
+	case !mayHaveBody(a.status):
+		return nil, ""
 	case len(a.body) == 0 && !a.bare:
 		body = []byte(statusBody(a.status))
 	default:
@@ -67,6 +70,11 @@ func (a *answer) content() (body []byte, contentType string) {
 		return body, "text/plain; charset=utf-8"
 	}
 	return body, a.contentType
+}
+
+// mayHaveBody reports whether a final response with the status may have a body (RFC 9110, section 15).
+func mayHaveBody(status int) bool {
+	return status != http.StatusNoContent && status != http.StatusResetContent && status != http.StatusNotModified
 }
 
 // bodyUnread reports whether bytes of the request's body may still be on their way.

@@ -261,6 +261,8 @@ type answer struct {
 	contentType string
 	// bare omits the status text.
 	bare bool
+	// reply is a service's reply whose body is that of the answer, or nil.
+	reply *reply
 	// closing ends the connection after the answer (HTTP/1), or resets the stream (HTTP/2).
 	closing bool
 	// abort cuts the connection and sends nothing more, because the client is gone or its response cannot be completed.

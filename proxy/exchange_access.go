@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"reverse-proxy/proxy/access"
@@ -132,34 +133,37 @@ func (x *exchange) serviceRequest(service *config.ForwardAuth) *Request {
 	}
 }
 
-// takeReply lets a request pass if the service has replied with 2xx, with the fields that the reply vouches for. Any
-// other reply becomes the answer to the client.
-func (x *exchange) takeReply(rules *config.Access, got *reply) *answer {
-	if got.status/100 != 2 {
-		a := x.refuse(byService, errServiceSaysNo, got.status)
-		a.body, a.bare = got.body, true
-		for _, field := range got.fields {
-			switch {
-			case http1.EqualFold(field.Name, "Date"):
-			case http1.EqualFold(field.Name, "Content-Type"):
-				a.contentType = field.Value
-			default:
-				a.fields = append(a.fields, field)
-			}
-		}
-		return a
-	}
+// letIn lets a request pass, with the fields that the service vouches for.
+func (x *exchange) letIn(rules *config.Access, got *reply) {
+	defer got.release()
 	for _, field := range got.fields {
 		for _, name := range rules.Headers {
 			if http1.EqualFold(field.Name, name) {
-				x.request.Fields.Add(name, field.Value)
+				x.request.Fields.Add(name, strings.Clone(field.Value))
 			}
 		}
 		if rules.Cookies && http1.EqualFold(field.Name, "Set-Cookie") {
-			x.setCookies = append(x.setCookies, field.Value)
+			x.setCookies = append(x.setCookies, strings.Clone(field.Value))
 		}
 	}
-	return nil
+}
+
+// takeRefusal returns the answer to a request that the service does not let in: its reply. The exchange takes it over.
+func (x *exchange) takeRefusal(got *reply) *answer {
+	x.call.takeOver(got, x.body.idle)
+	a := x.refuse(byService, errServiceSaysNo, got.status)
+	a.reply, a.bare = got, true
+	a.fields = got.fields[:0]
+	for _, field := range got.fields {
+		switch {
+		case http1.EqualFold(field.Name, "Date"):
+		case http1.EqualFold(field.Name, "Content-Type"):
+			a.contentType = field.Value
+		default:
+			a.fields = append(a.fields, field)
+		}
+	}
+	return a
 }
 
 // addCookies adds the cookies of a service to the fields of a response that ends the exchange, or that begins a tunnel.

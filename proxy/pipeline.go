@@ -73,7 +73,11 @@ func (p *pipeline) handle(x *exchange) {
 	x.body.timedBy(x.timer, x.bodyIdle(p.bodyIdle))
 	for _, stage := range p.stages {
 		if answer := stage.run(x); answer != nil {
-			x.send(answer)
+			if answer.reply != nil {
+				p.sendReply(x, answer)
+			} else {
+				x.send(answer)
+			}
 			break
 		}
 	}
@@ -169,7 +173,7 @@ func (x *exchange) accessRecord() accessRecord {
 	}
 	if x.route != nil {
 		record.Route = x.route.config.Path
-		if x.decision.outcome == forwarded {
+		if x.decision.outcome == forwarded && x.refusedBy == noRule {
 			record.Upstream = x.call.to.address
 		}
 	}

@@ -95,6 +95,9 @@ func (p *pipeline) askService(x *exchange, rules *config.Access) *answer {
 	gone := x.await(config.ForwardAuthTimeout+time.Second, func(ctx context.Context) {
 		got, err = askUpstream(ctx, p.upstreams.target(x.route.service, 0), request, by, config.ForwardAuthTimeout)
 	})
+	if gone != nil && got != nil {
+		got.release()
+	}
 	switch {
 	case gone == errUpstreamTimeout:
 		x.timer.Reset()
@@ -105,7 +108,11 @@ func (p *pipeline) askService(x *exchange, rules *config.Access) *answer {
 	if err != nil {
 		return p.serviceFailed(x, rules, err)
 	}
-	return x.takeReply(rules, got)
+	if got.passes() {
+		x.letIn(rules, got)
+		return nil
+	}
+	return x.takeRefusal(got)
 }
 
 // serviceFailed answers a request whose service could not be asked.

@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"io"
+	"math"
 
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/eventlog"
@@ -105,7 +106,7 @@ func (x *exchange) logClientGone(cause error) {
 // connection was given back. cut is the answer if the client was not given the whole response.
 func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool, cut *answer) {
 	response := conn.upstreamResponse
-	head, body := &response.head, &response.body
+	head := &response.head
 	cleanResponse(&head.Fields)
 	if !head.Fields.Has("Date") { // RFC 9110, section 6.6.1
 		head.Fields.Add("Date", x.dates.now())
@@ -120,21 +121,42 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool, cut *answ
 	if err := x.client.Head(head.Status, passedReason(head.Reason), head.Fields, length, x.bodyUnread()); err != nil {
 		return false, p.clientLost(x, err)
 	}
+	given, err := x.relayBody(conn, math.MaxInt64)
+	if lost, ok := err.(upstreamSide); ok {
+		return false, p.upstreamLost(x, lost.error)
+	}
+	if err != nil {
+		return given, p.clientLost(x, err)
+	}
+	return true, nil
+}
+
+// upstreamSide is an error on the upstream's side of a response. Other errors are on the client's side.
+type upstreamSide struct{ error }
+
+// relayBody sends the body of a response to the client, as relay does. A body with more bytes than most is an error of the
+// upstream.
+func (x *exchange) relayBody(conn *upstreamConn, most int64) (given bool, err error) {
+	response := conn.upstreamResponse
+	body := &response.body
 	for !given {
 		if !body.ready() { // the next read may wait, and the buffered data must not
 			if err := x.client.Flush(); err != nil {
-				return false, p.clientLost(x, err)
+				return false, err
 			}
 			response.forgetHead()
 			if body.mayStop() {
 				if err := x.client.AwaitRoom(response); err != nil {
-					return false, p.clientLost(x, err)
+					return false, err
 				}
 			}
 		}
 		data, err := body.next()
 		if err != nil && err != io.EOF {
-			return false, p.upstreamLost(x, err)
+			return false, upstreamSide{err}
+		}
+		if most -= int64(len(data)); most < 0 {
+			return false, upstreamSide{errReplyLarge}
 		}
 		if err == io.EOF {
 			x.call.giveBack(conn)
@@ -144,7 +166,7 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool, cut *answ
 		}
 		if len(data) > 0 {
 			if _, err := x.client.Write(data); err != nil {
-				return given, p.clientLost(x, err)
+				return given, err
 			}
 			x.wrote(len(data))
 			x.timer.Set(deadline.PhaseBody, x.body.idle)
@@ -152,10 +174,7 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool, cut *answ
 	}
 	trailers := body.trailers()
 	cleanResponse(&trailers)
-	if err := x.client.End(trailers); err != nil {
-		return true, p.clientLost(x, err)
-	}
-	return true, nil
+	return true, x.client.End(trailers)
 }
 
 // clientLost ends a response that the client does not read.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strings"
 	"time"
 
 	"reverse-proxy/proxy/deadline"
@@ -15,6 +14,11 @@ import (
 // maxReplyBytes is the longest body of a reply (S-16.3).
 const maxReplyBytes = 64 << 10
 
+// shortReplyBytes is the longest body of a refusal that is read before anything of it is sent to the client. A client can have
+// a service refuse as many requests as there are upstream connections, for a few bytes each, so the rest of longer bodies
+// must not be held in memory (S-12.8).
+const shortReplyBytes = 8 << 10
+
 // These are the reasons why a question has no reply.
 var (
 	errReplyLate  = errors.New("no whole answer within 5 seconds")
@@ -24,15 +28,23 @@ var (
 // question is a request without a body that the proxy itself sends to a service. It is the owner of its call. It has
 // nothing else to interrupt, and no client for interim responses.
 type question struct {
-	call upstreamCall
-	body requestBody
+	call  upstreamCall
+	body  requestBody
+	reply reply
 }
 
-// reply is what a service has replied. It shares no memory with the connection.
+// reply is what a service has replied. Its fields, and the bytes in last, are in the memory of the response, until release or
+// until an exchange has taken it over and sent it.
 type reply struct {
-	status int
-	fields Fields
-	body   []byte
+	// call is the question's call. It holds the response.
+	call     *upstreamCall
+	response *upstreamResponse
+	status   int
+	fields   Fields
+	// rest is the connection from which more of the body comes, or nil if the whole body was read.
+	rest *upstreamConn
+	// copied and last are what was read of the body of a refusal, in this order.
+	copied, last []byte
 }
 
 // asker is what a question needs from the exchange or task that asks it.
@@ -55,7 +67,8 @@ func (*question) stop() {}
 // placed implements callOwner.
 func (*question) placed() {}
 
-// askUpstream sends a request without a body and reads the whole response. It ends with the context, or after within.
+// askUpstream sends a request without a body and reads the response: all of it, or the beginning of a long refusal. It ends
+// with the context, or after within.
 func askUpstream(ctx context.Context, to upstreamTarget, r *Request, by asker, within time.Duration) (*reply, error) {
 	q := new(question)
 	c := &q.call
@@ -70,14 +83,22 @@ func askUpstream(ctx context.Context, to upstreamTarget, r *Request, by asker, w
 		return nil, c.failure(err)
 	}
 	conn.body.begin(conn.upstreamResponse, r.Method)
-	got, err := readReply(conn.upstreamResponse)
-	if err != nil {
-		c.release(conn)
-		return nil, c.failure(err)
+	got := &q.reply
+	got.call, got.response, got.status = c, conn.upstreamResponse, conn.head.Status
+	cleanResponse(&conn.head.Fields)
+	got.fields = conn.head.Fields
+	whole, err := got.read()
+	switch {
+	case err != nil:
+	case whole:
+		c.giveBack(conn)
+		return got, nil
+	case c.use(nil): // the context no longer interrupts the connection
+		got.rest = conn
+		return got, nil
 	}
-	c.giveBack(conn)
-	c.releaseResponse()
-	return got, nil
+	c.release(conn)
+	return nil, c.failure(err)
 }
 
 // failure returns why a call has failed: the cause of its cancellation, or else err.
@@ -88,24 +109,50 @@ func (c *upstreamCall) failure(err error) error {
 	return err
 }
 
-// readReply reads the rest of a response, and copies all of it.
-func readReply(from *upstreamResponse) (*reply, error) {
-	got := &reply{status: from.head.Status}
-	cleanResponse(&from.head.Fields)
-	for _, field := range from.head.Fields {
-		got.fields = append(got.fields, Field{Name: strings.Clone(field.Name), Value: strings.Clone(field.Value)})
+// passes reports whether the service lets the request pass.
+func (r *reply) passes() bool { return r.status/100 == 2 }
+
+// read reads the body: all of it, or of a long one that is for the client the beginning.
+func (r *reply) read() (whole bool, err error) {
+	head := &r.response.head
+	if head.HasContentLength && head.ContentLength > maxReplyBytes && mayHaveBody(r.status) {
+		return false, errReplyLarge
 	}
-	for {
-		data, err := from.body.next()
+	for n := 0; ; {
+		data, err := r.response.body.next()
 		if err != nil && err != io.EOF {
-			return nil, err
+			return false, err
 		}
-		if len(got.body)+len(data) > maxReplyBytes {
-			return nil, errReplyLarge
+		if n += len(data); n > maxReplyBytes {
+			return false, errReplyLarge
 		}
-		got.body = append(got.body, data...)
+		sent := !r.passes() && mayHaveBody(r.status) // others read it to the end, but need nothing of it
+		if sent && (err == io.EOF || n > shortReplyBytes) {
+			r.last = data
+			return err == io.EOF, nil
+		}
 		if err == io.EOF {
-			return got, nil
+			return true, nil
+		}
+		if sent {
+			r.copied = append(r.copied, data...)
 		}
 	}
+}
+
+// length returns how many bytes the body has, or -1 if that is unknown.
+func (r *reply) length(client Protocol) int64 {
+	if r.rest == nil {
+		return int64(len(r.copied) + len(r.last))
+	}
+	return r.response.lengthFor(client)
+}
+
+// release gives up the memory and the connection of the reply, unless an exchange has taken it over.
+func (r *reply) release() {
+	if r.rest != nil {
+		r.call.release(r.rest)
+		r.rest = nil
+	}
+	r.call.releaseResponse()
 }
