@@ -113,6 +113,7 @@ func (s *h2Stream) awaitWindow() error {
 // beginWait records that the exchange waits for its client, and endWait that it no longer does.
 func (s *h2Stream) beginWait() *lookahead {
 	ahead := s.lookahead()
+	s.exchange.call.leaveHead()
 	ahead.block()
 	s.exchange.call.blocks()
 	return ahead
@@ -151,14 +152,16 @@ func (s *h2Stream) blocked() error {
 	return nil
 }
 
-// park adds the stream to the parked answers when it begins to wait for its client and holds no upstream connection.
+// park adds the stream to the parked answers when it begins to wait for its client and holds no upstream connection, or a
+// response that takes much memory.
 // The caller holds mu, which park releases while other streams are evicted. It reports whether the stream was added.
 func (s *h2Stream) park() bool {
 	h := s.conn
-	if s.request.Account == nil || s.exchange.call.conn != nil || s.switched {
+	large := s.exchange.call.unusual()
+	if s.request.Account == nil || s.exchange.call.conn != nil && large == 0 || s.switched {
 		return false // the shares of upstream connections bound these streams
 	}
-	cost := parkedStreamBytes + int64(cap(s.buffer)+len(s.direct)+s.head.Memory())
+	cost := parkedStreamBytes + int64(cap(s.buffer)+len(s.direct)+s.head.Memory()+large)
 	s.place.conn, s.place.client, s.place.stream, s.parked = h, s.request.Client, s.id, true
 	if !h.server.registry.parked.enter(&s.place, s.request.Account, cost) {
 		return true

@@ -147,11 +147,15 @@ func (s *h2Stream) queueHeaded(end bool) error {
 // queueHead queues the head of a response, and waits first if too much output is queued. The caller holds mu.
 func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) error {
 	h := s.conn
+	most := h2QueueBytes
+	if s.exchange.call.unusual() > 0 {
+		most = h2QueueBytes / 4 // such a head may fill it far beyond
+	}
 	for {
 		if err := s.blocked(); err != nil {
 			return err
 		}
-		if h.out == nil || len(*h.out) < h2QueueBytes {
+		if h.out == nil || len(*h.out) < most {
 			break
 		}
 		if status >= 200 && !s.parked && s.park() {
@@ -159,6 +163,7 @@ func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) 
 			continue // there may be room now
 		}
 		h.waiting++
+		s.exchange.call.leaveHead()
 		s.exchange.call.blocks()
 		h.room.Wait()
 		s.exchange.call.unblocks()

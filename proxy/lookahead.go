@@ -1,6 +1,9 @@
 package proxy
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // maxLongBuffers is the number of responses that may be read with a long buffer at a time. A client can leave any of them at
 // a point of its choice, and without a bound a few bytes for each would hold 128 KiB (S-12.8). Others are read in pieces of
@@ -19,6 +22,15 @@ const maxBlockedAhead = 64
 // its connection is free (S-12.7).
 const leastRead = 4 << 10
 
+// maxLargeHeads is the number of responses whose heads do not fit into a usual buffer and that may be in memory at a time. A
+// place is held from the first bytes that do not fit until the head was passed on, or waits for its client: then the bound
+// on parked answers applies.
+const maxLargeHeads = 64
+
+// largeHeadWait is how long a response waits for such a place before it does without. Only upstreams that take long to send
+// the rest of their heads can hold all places that long, and they must not stop the responses of others.
+const largeHeadWait = 5 * time.Second
+
 // lookahead counts what may be read from upstreams before clients take it. A nil lookahead has no bounds.
 type lookahead struct {
 	// buffers is the number of long buffers that responses hold.
@@ -27,6 +39,28 @@ type lookahead struct {
 	tunnels atomic.Int32
 	// blocked is the number of responses that wait for their clients over HTTP/2.
 	blocked atomic.Int32
+	// heads has an element for each large head. It is nil if there is no bound.
+	heads chan struct{}
+}
+
+// takeHead takes a place for a large head, and returns the channel to give it back to, or nil if there was none.
+func (l *lookahead) takeHead() chan struct{} {
+	if l == nil || l.heads == nil {
+		return nil
+	}
+	select {
+	case l.heads <- struct{}{}:
+		return l.heads
+	default:
+	}
+	timer := time.NewTimer(largeHeadWait)
+	defer timer.Stop()
+	select {
+	case l.heads <- struct{}{}:
+		return l.heads
+	case <-timer.C:
+		return nil
+	}
 }
 
 // takeBuffer takes a long buffer, or returns nil if none is left; with need it always takes one.

@@ -20,8 +20,10 @@ type upstreamResponse struct {
 	// limit is the most bytes that the next read may take, or 0 for no limit. It keeps small what is held for a client that
 	// accepts little.
 	limit int
-	// pooled is the pool's buffer behind buffer, or nil if a large head has needed a larger one.
-	pooled *[]byte
+	// pooled is the pool's buffer behind buffer, or nil if a large head has needed a larger one, which is then in large.
+	pooled, large *[]byte
+	// largeHead is where the place of a large head has to be given back, or nil if the response has none.
+	largeHead chan struct{}
 	// head is the response's head. Its strings point into buffer.
 	head http1.Response
 	body upstreamBody
@@ -34,22 +36,25 @@ const maxKeptFields = 64
 
 var (
 	upstreamResponses = sync.Pool{New: func() any { return &upstreamResponse{} }}
+	largeHeadBuffers  = sync.Pool{New: func() any { b := make([]byte, http1.MaxHeadBytes+upstreamBufferBytes); return &b }}
 	upstreamBuffers   = sync.Pool{New: func() any { b := make([]byte, upstreamBufferBytes); return &b }}
 )
 
-// release returns the memory of the response to the pools, except a buffer that a large head has enlarged. Strings of
-// the head are invalid afterwards. A nil response has no memory.
+// release returns the memory of the response to the pools. Strings of the head are invalid afterwards. A nil response has no
+// memory.
 func (r *upstreamResponse) release() {
 	if r == nil {
 		return
 	}
 	r.body.release()
+	r.leaveHead()
 	if r.stream != nil {
 		r.stream.Release()
 		r.stream = nil
 		clear(r.head.Fields)
 	}
-	if r.pooled == nil && r.buffer != nil || cap(r.head.Fields) > maxKeptFields {
+	r.putLarge()
+	if cap(r.head.Fields) > maxKeptFields {
 		return
 	}
 	r.conn, r.start, r.end, r.limit = nil, 0, 0, 0
@@ -81,6 +86,22 @@ func (r *upstreamResponse) takeBack() {
 	}
 }
 
+// unusual returns how many bytes more than usual the memory of the call's response has, because of a large head.
+func (c *upstreamCall) unusual() int {
+	r := c.held()
+	switch {
+	case r == nil:
+		return 0
+	case r.stream != nil:
+		n := 0
+		for i := range r.head.Fields {
+			n += len(r.head.Fields[i].Name) + len(r.head.Fields[i].Value)
+		}
+		return max(0, n-upstreamBufferBytes)
+	}
+	return max(0, len(r.buffer)-upstreamBufferBytes)
+}
+
 // forgetHead makes the whole buffer available to the body, once the head has been sent and everything in the buffer has
 // been consumed. The strings of the head are invalid afterwards.
 func (r *upstreamResponse) forgetHead() {
@@ -92,15 +113,46 @@ func (r *upstreamResponse) forgetHead() {
 	r.body.room, r.start, r.end = 0, 0, 0
 }
 
-// setAside gives the buffer back while the client takes nothing (S-12.8). forgetHead must have been called. A buffer that a
-// large head has enlarged is left to the garbage collector.
+// setAside gives the buffer back while the client takes nothing (S-12.8). forgetHead must have been called.
 func (r *upstreamResponse) setAside() {
 	if r.stream != nil {
 		r.stream.SetAside()
 		return
 	}
 	r.takeBack()
-	r.buffer = nil
+	r.putLarge()
+	r.leaveHead()
+}
+
+// putLarge returns the buffer of a large head to its pool.
+func (r *upstreamResponse) putLarge() {
+	if r.large != nil {
+		largeHeadBuffers.Put(r.large)
+		r.large, r.buffer = nil, nil
+	}
+}
+
+// leaveHead gives back the place of a large head.
+func (r *upstreamResponse) leaveHead() {
+	if r.largeHead != nil {
+		<-r.largeHead
+		r.largeHead = nil
+	}
+}
+
+// leaveHead gives back the place of a large head before the call's owner waits for its client.
+func (c *upstreamCall) leaveHead() {
+	if r := c.held(); r != nil {
+		r.leaveHead()
+	}
+}
+
+// held returns the response that the call's owner has not passed on yet, or nil.
+func (c *upstreamCall) held() *upstreamResponse {
+	if c.conn != nil {
+		return c.conn.upstreamResponse
+	}
+	return c.response
 }
 
 // accepts implements bufferHolder.
@@ -157,10 +209,12 @@ func (r *upstreamResponse) grow() bool {
 	if len(r.buffer) >= http1.MaxHeadBytes+upstreamBufferBytes {
 		return false
 	}
-	larger := make([]byte, http1.MaxHeadBytes+upstreamBufferBytes)
-	r.end = copy(larger, r.buffer[r.start:r.end])
+	r.largeHead = r.conn.lookahead.takeHead()
+	r.large = largeHeadBuffers.Get().(*[]byte)
+	r.end = copy(*r.large, r.buffer[r.start:r.end])
 	r.start = 0
-	r.buffer, r.pooled = larger, nil
+	r.takeBack()
+	r.buffer = *r.large
 	return true
 }
 

@@ -51,6 +51,7 @@ type upstreams struct {
 // newUpstreams returns upstreams that hold at most the given number of connections, idle or in use.
 func newUpstreams(connections int) *upstreams {
 	u := &upstreams{pools: map[config.UpstreamID]*upstreamPool{}, slots: share.New(connections), pressed: make(chan struct{}, 1)}
+	u.lookahead.heads = make(chan struct{}, maxLargeHeads)
 	u.names = newUpstreamNames(systemLookUp, u.moved)
 	u.states, u.checks, u.cookies = balance.NewRegistry(time.Now), newUpstreamChecks(), newCookieKey()
 	return u
