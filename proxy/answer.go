@@ -72,11 +72,6 @@ func (a *answer) content() (body []byte, contentType string) {
 	return body, a.contentType
 }
 
-// mayHaveBody reports whether a final response with the status may have a body (RFC 9110, section 15).
-func mayHaveBody(status int) bool {
-	return status != http.StatusNoContent && status != http.StatusResetContent && status != http.StatusNotModified
-}
-
 // bodyUnread reports whether bytes of the request's body may still be on their way.
 func (x *exchange) bodyUnread() bool {
 	return x.request.Body != nil && (x.body.source == nil || !x.body.isEnded())

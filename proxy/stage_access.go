@@ -7,6 +7,7 @@ import (
 
 	"reverse-proxy/proxy/access"
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/limit"
 )
 
@@ -127,4 +128,59 @@ func (p *pipeline) serviceFailed(x *exchange, rules *config.Access, err error) *
 		return answerLater(statusServiceUnavailable, shareRetry)
 	}
 	return x.refuse(byServiceError, errServiceFailed, status)
+}
+
+// sendReply sends an answer whose body is a service's reply. A long body is sent part by part as it arrives, like that of a
+// response.
+func (p *pipeline) sendReply(x *exchange, a *answer) {
+	x.turn.give()
+	got, call := a.reply, &x.call
+	if !x.sendHead(a, got.length(x.request.Protocol), a.contentType) {
+		if got.rest != nil {
+			call.release(got.rest)
+		}
+		call.releaseResponse()
+		return
+	}
+	given, cut := p.relayReply(x, got)
+	if !given {
+		call.release(got.rest)
+	}
+	call.releaseResponse()
+	x.abort = x.abort || cut != nil
+}
+
+// relayReply sends the body of a reply. given and cut are those of relay.
+func (p *pipeline) relayReply(x *exchange, got *reply) (given bool, cut *answer) {
+	given = got.rest == nil
+	sent := int64(0)
+	for _, part := range [...][]byte{got.copied, got.last} {
+		if len(part) == 0 {
+			continue
+		}
+		if _, err := x.client.Write(part); err != nil {
+			return given, p.clientLost(x, err)
+		}
+		sent += int64(len(part))
+		x.wrote(len(part))
+		x.timer.Set(deadline.PhaseBody, x.body.idle)
+	}
+	got.copied, got.last = nil, nil
+	if given {
+		if err := x.client.End(nil); err != nil {
+			return true, p.clientLost(x, err)
+		}
+		return true, nil
+	}
+	given, err := x.relayBody(got.rest, maxReplyBytes-sent)
+	if lost, ok := err.(upstreamSide); ok {
+		x.refusedBy = byServiceError
+		cut = p.upstreamLost(x, lost.error)
+		x.upstreamAtFault = false // it was the service
+		return false, cut
+	}
+	if err != nil {
+		return given, p.clientLost(x, err)
+	}
+	return true, nil
 }

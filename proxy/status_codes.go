@@ -29,3 +29,8 @@ func statusBody(status int) string {
 	}
 	return http.StatusText(status)
 }
+
+// mayHaveBody reports whether a final response with the status may have a body (RFC 9110, section 15).
+func mayHaveBody(status int) bool {
+	return status != http.StatusNoContent && status != http.StatusResetContent && status != http.StatusNotModified
+}

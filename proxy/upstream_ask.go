@@ -156,3 +156,20 @@ func (r *reply) release() {
 	}
 	r.call.releaseResponse()
 }
+
+// takeOver makes the call the one that receives a reply, in place of the question's. From then on it is the cancellation of
+// this call that interrupts the reading. idle is how long the body may stall.
+func (c *upstreamCall) takeOver(got *reply, idle time.Duration) {
+	from := got.call
+	c.to, c.request, c.body, c.client, c.pin, c.log = from.to, from.request, from.body, from.client, nil, from.log
+	c.body.timedBy(c.timer, idle)
+	c.seen = from.seen
+	if got.rest == nil {
+		c.response, from.response = from.response, nil
+		return
+	}
+	c.to.pool.handOver(got.rest, c)
+	if !c.use(got.rest) {
+		got.rest.interrupt() // as the cancellation would have
+	}
+}

@@ -84,6 +84,13 @@ func (p *upstreamPool) enter(conn *upstreamConn, c *upstreamCall) *share.Client 
 	return conn.client
 }
 
+// handOver makes a call the holder of a connection in use.
+func (p *upstreamPool) handOver(conn *upstreamConn, to *upstreamCall) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	conn.holder = to
+}
+
 // leave removes a connection from those in use, and returns the account of the client that has used it. The caller holds
 // mu.
 func (p *upstreamPool) leave(conn *upstreamConn) *share.Client {
