@@ -11,14 +11,14 @@ import (
 	"reverse-proxy/proxy/admin"
 )
 
-// metrics holds the process's numbers that requests and connections count, from its start and across every reload. Those of
-// requests are kept by site, and by a few classes: whatever clients send, only the configuration determines the number of
-// series.
+// metrics holds the counters of requests and connections since the process started. Reloads keep them. Requests are
+// counted by site and by a few classes. So only the configuration determines the number of series, whatever clients
+// send.
 //
-// The counters are part of the data path, not of a library: counting costs a request no lock and no allocation, and each
-// core adds to its own memory.
+// The counters are part of the data path, not of a library: counting costs a request no lock and no allocation, and
+// each core adds to its own memory.
 type metrics struct {
-	// started is when the process started, within the time that reading the configuration took.
+	// started is when the process started. It is late by the time that reading the configuration took.
 	started time.Time
 	// free hands out lanes: a core that puts one back gets the same one again.
 	free sync.Pool
@@ -86,8 +86,8 @@ func (m *metrics) adopt(dynamic *DynamicConfig) {
 	m.sites = sites
 }
 
-// adoptRoutes assigns series to the routes of a site that has its own. before is the series that the site had; nil for none. A
-// route is the same as before if it has the same path.
+// adoptRoutes assigns series to the routes of a site, whose own series is already set. before is the series that the
+// site had under the previous configuration; nil for none. A route is the same as before if it has the same path.
 func (m *metrics) adoptRoutes(s *site, before *siteSeries) {
 	routes := make(map[string]*siteSeries, len(s.routes))
 	for _, r := range s.routes {
@@ -104,8 +104,8 @@ func (m *metrics) adoptRoutes(s *site, before *siteSeries) {
 	s.series.routes = routes
 }
 
-// routesInUse returns the series of the routes that have had a request, of the given sites, in the order of the sites and the
-// paths.
+// routesInUse returns the series of those routes of the given sites that have had a request. They are in the order of
+// the sites, and those of one site in the order of their paths.
 func (m *metrics) routesInUse(sites []*siteSeries) []*siteSeries {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -139,8 +139,8 @@ func (m *metrics) inUse() []*siteSeries {
 	return used
 }
 
-// traffic sums up what a site or the routes of it with a path have served since the process started, or since a reload added
-// them. The path is "" for the whole site.
+// traffic sums up what a site, or its routes with the given path, have served since the process started or a reload
+// added them. path is "" for the whole site.
 func (m *metrics) traffic(id siteID, path string) admin.TrafficCounts {
 	m.mu.Lock()
 	series := m.sites[id]

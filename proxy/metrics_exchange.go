@@ -80,8 +80,8 @@ func (l *siteLane) count(x *exchange, took time.Duration) {
 	}
 }
 
-// refused counts a request that was given up before it became an exchange, as if it was answered with that status. limited
-// reports whether the client had no token left for it.
+// refused counts a request that was given up before it became an exchange, as if it had been answered with that status.
+// limited reports whether the client had no token left for it.
 func (m *metrics) refused(protocol Protocol, status int, limited bool) {
 	x := exchange{request: &Request{Protocol: protocol, Method: "-"}, status: status}
 	if x.limited = limited; limited {

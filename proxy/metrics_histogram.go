@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// durationBounds are the upper bounds of the buckets of every histogram: from an answer out of memory to one that a
-// person has given up on. The bucket after the last has no bound.
+// durationBounds are the upper bounds of the buckets of every histogram: from an answer that an application has in
+// memory to one that a person has given up on. The bucket after the last has no bound.
 var durationBounds = [...]time.Duration{
 	time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond,
 	100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond,

@@ -20,7 +20,7 @@ type processSeries struct {
 	breaches     atomic.Uint64
 	shares       [share.Limits]atomic.Uint64
 	reloads      [len(reloadResults)]atomic.Uint64
-	reloadFailed atomic.Bool // the last one
+	reloadFailed atomic.Bool // whether the latest reload failed
 }
 
 // processLane is one lane of the numbers that every request counts.
@@ -38,7 +38,7 @@ type handshakeResult int
 
 const (
 	handshakeDone handshakeResult = iota
-	// handshakeFailed includes those without a certificate for the name.
+	// handshakeFailed includes handshakes for a name without a certificate.
 	handshakeFailed
 	// handshakeClosed is a client that left without sending anything, as port scanners and port checks do.
 	handshakeClosed
@@ -49,7 +49,7 @@ var handshakeResults = [...]string{
 	handshakeDone: "success", handshakeFailed: "error", handshakeClosed: "closed", handshakeLate: "timeout",
 }
 
-// tlsVersions are the names of the versions on which a handshake may agree; "" if it did not get that far.
+// tlsVersions are the names of the versions on which a handshake may agree; "" for one that did not get that far.
 var tlsVersions = [...]string{"", "1.2", "1.3"}
 
 // handshake counts a handshake.

@@ -10,8 +10,7 @@ import (
 // methodClass is the class under which a request's method is counted: a common method, or other.
 type methodClass int
 
-// methodOther is every uncommon method. Its name cannot be a method: those of clients are in capitals or not counted by
-// name.
+// methodOther is every uncommon method. Its name is not the name of another class, because those are all in capitals.
 const methodOther methodClass = 7
 
 // methodClasses are the names of the classes.
@@ -44,8 +43,8 @@ func classOfMethod(method string) methodClass {
 // statusClasses are the names of the classes of status codes: the first digit (RFC 9110, section 15).
 var statusClasses = [...]string{"1xx", "2xx", "3xx", "4xx", "5xx"}
 
-// classOfStatus returns the index of a status's class. An invalid status, from an exchange that ended without any, is the
-// proxy's own fault and so 5xx.
+// classOfStatus returns the index of a status's class. An exchange that ended without a status has an invalid one. That
+// is the proxy's own fault, so it counts as 5xx.
 func classOfStatus(status int) int {
 	if status < 100 || status > 599 {
 		return len(statusClasses) - 1

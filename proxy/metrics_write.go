@@ -12,8 +12,8 @@ import (
 // The functions of the table that write the numbers of requests, by site.
 
 // writeRequests writes the requests. A method that a site has not seen has no series, except GET. All series of a
-// method appear with its first request, so that the failures are there before the first one, and a rate sees that one
-// too.
+// method appear with its first request. So the series for failures exists before the first failure, and a rate includes
+// that failure too.
 func writeRequests(s *scrape, t *metricsText) {
 	for i, series := range s.series {
 		for method, classes := range s.totals[i].requests {
@@ -73,8 +73,8 @@ func writeUpstreamErrors(s *scrape, t *metricsText) {
 	}
 }
 
-// writeRouteRequests writes the requests of routes without their methods: a route that is for some has them in its
-// configuration.
+// writeRouteRequests writes the requests of routes, without their methods: a route that is only for some methods names
+// them in its configuration.
 func writeRouteRequests(s *scrape, t *metricsText) {
 	for i, series := range s.routes {
 		var classes [len(statusClasses)]uint64
@@ -179,7 +179,7 @@ func writeHandshakes(s *scrape, t *metricsText) {
 	}
 }
 
-// certificates lists the certificates of the listeners, and those that upstreams are shown.
+// certificates lists the certificates of the listeners, and those with which the proxy identifies itself to upstreams.
 func (s *scrape) certificates() []cert.Info {
 	infos := s.listeners.certificates()
 	if s.dynamic != nil {

@@ -5,8 +5,8 @@ import "reverse-proxy/proxy/balance"
 // upstreamSample is what the metrics say about one upstream of a site that has several, or checks.
 type upstreamSample struct {
 	labels []string
-	// Info is that of a state that is not in service, if the upstream has one: it has a state for each check of the site. They
-	// have the same numbers.
+	// Info describes one of the upstream's states: it has one for each check of the site, all with the same counters. A
+	// state that is not in service is preferred.
 	balance.Info
 }
 

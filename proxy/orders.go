@@ -9,13 +9,14 @@ import (
 	"reverse-proxy/proxy/systemd"
 )
 
-// orders is the progress of the orders that a start or a reload waits for, for `status` and for the service manager.
+// orders is the progress of the certificate orders that a start or a reload waits for, for `status` and for the service
+// manager.
 type orders struct {
 	notify *systemd.Notifier
 
 	mu sync.Mutex
-	// names are all names in the order of Begin, and ended those whose order has ended, in the order of Done. done reports that
-	// for each name.
+	// names are all names in the order of Begin, and ended those whose order has ended, in the order of Done. done
+	// reports for each name whether its order has ended.
 	names, ended []string
 	done         map[string]bool
 }

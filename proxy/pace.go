@@ -15,7 +15,7 @@ import (
 // A pace belongs to the goroutine that reads a socket, or to the one that writes it.
 type pace struct {
 	steps int
-	// lap is when the goroutine last had taken paceSteps steps.
+	// lap is when the goroutine completed its latest paceSteps steps.
 	lap time.Time
 	// queue is where the goroutine rests. If it is nil, the goroutine rests in the queue of the scheduler.
 	queue *busyQueue
@@ -23,8 +23,8 @@ type pace struct {
 	turn chan struct{}
 }
 
-// paceSteps is how many steps a goroutine takes before it lets others run. A step takes tens of microseconds. If nobody else
-// wants to run, letting others run takes a fraction of one.
+// paceSteps is how many steps a goroutine takes before it lets others run. A step takes tens of microseconds. If nobody
+// else wants to run, letting others run takes only a fraction of a step's time.
 const paceSteps = 8
 
 // paceTime is the time within which a busy goroutine takes these steps. One that takes longer waits for other things between

@@ -41,7 +41,7 @@ type parkedVictim struct {
 	conn   *h2Conn
 	client netip.Addr
 	stream uint32
-	// held is how much the answers of the victim's client held.
+	// held is the cost in bytes of all parked answers of the victim's client.
 	held int64
 }
 

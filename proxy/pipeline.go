@@ -89,8 +89,8 @@ func (p *pipeline) handle(x *exchange) {
 }
 
 // findClient finds the client for which a trusted proxy sends the request (S-15.1). From here on the request counts for
-// that client (S-12.6), and the proxy's connection keeps no upstream connection: the next request on it may be another
-// client's.
+// that client (S-12.6). No upstream connection is pinned to the trusted proxy's connection, because the next request on
+// that may be another client's.
 func (p *pipeline) findClient(x *exchange, clients *config.Clients) {
 	r := x.request
 	if !clients.Trusted.Contains(r.Client) {

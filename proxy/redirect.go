@@ -15,8 +15,8 @@ import (
 // acmeChallengePrefix is where a CA fetches an HTTP-01 key authorization (RFC 8555, section 8.3).
 const acmeChallengePrefix = "/.well-known/acme-challenge/"
 
-// redirector answers the requests of a redirect port (S-13): the CA's validations in ACME mode, also before step 8, and
-// everything else with a redirect to https. It proxies nothing.
+// redirector answers the requests of a redirect port (S-13): the CA's validations in ACME mode, even before step 8 of
+// the startup, and everything else with a redirect to https. It proxies nothing.
 type redirector struct {
 	httpsPort int
 	source    cert.Source
@@ -115,6 +115,6 @@ func (r *redirector) waitAtGate(x *exchange) bool {
 	return err == nil && held == nil
 }
 
-// isNeverInLocation reports whether a character of a target must not be repeated in a Location: everything but visible ASCII
-// could end the line, or would have had to be encoded by the client.
+// isNeverInLocation reports whether a character of a target must not be repeated in a Location. Only visible ASCII may
+// be: any other character could end the line, or is one that the client had to encode.
 func isNeverInLocation(r rune) bool { return r <= ' ' || r >= 0x7f }

@@ -11,9 +11,9 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// Reload puts the configuration file to use in its present state: SIGHUP, the admin socket and `reverse-proxy reload`
-// all call it (S-3.2). Reloads are serialised; one that had to wait reads the file when its turn comes (S-3.3). Either
-// the whole dynamic part changes or nothing does. Names that are new to ACME get their certificates first, while the old
+// Reload applies the configuration file as it is now: SIGHUP, the admin socket and `reverse-proxy reload` all call it
+// (S-3.2). Reloads are serialised; one that had to wait reads the file when its turn comes (S-3.3). Either the whole
+// dynamic part changes or nothing does. Names that are new to ACME get their certificates first, while the old
 // configuration serves (S-3.7). No connection and no client's bucket is touched (S-3.6).
 func (d *Daemon) Reload() admin.ReloadResult {
 	d.reloading.Lock()
@@ -109,8 +109,8 @@ func (d *Daemon) apply(prepared *preparedReload) {
 	d.shared.upstreams.names.refreshAll()
 }
 
-// newDrift returns the drift that has not been reported yet, and remembers it (S-3.4). Drift that went away is
-// forgotten, and reported again if it comes back.
+// newDrift returns the drift that has not been reported yet, and remembers it: the keys whose new values need a restart
+// (S-3.4). Drift that has gone away is forgotten, and is reported again if it comes back.
 func (d *Daemon) newDrift(all []config.Drift) []config.Drift {
 	var fresh []config.Drift
 	reported := make(map[string]string, len(all))

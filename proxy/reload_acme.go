@@ -13,9 +13,9 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// refuseUncovered refuses a reload that adds a site to a listener in ACME mode whose `acme_domains` do not list its name:
-// no certificate would be ordered for it, and no client could connect. It accepts a name that is already served, even one
-// without a certificate. The error is a config.Errors.
+// refuseUncovered refuses a reload that adds a site to a listener in ACME mode if the `acme_domains` of the listener do
+// not cover the site's name. No certificate would be ordered for the name, and no client could connect. A name that is
+// already served is accepted, even if it has no certificate. The error is a config.Errors.
 func (all listeners) refuseUncovered(old, next *DynamicConfig) error {
 	var problems config.Errors
 	covers := coveredNames(next.ordered)

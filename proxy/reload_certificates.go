@@ -8,12 +8,14 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// certificates lists the certificates that are in use: those of the listeners, and those that upstreams are shown.
+// certificates lists the certificates that are in use: those of the listeners, and those with which the proxy
+// identifies itself to upstreams.
 func (d *Daemon) certificates() []cert.Info {
 	return append(d.listeners.certificates(), d.dynamic.Load().upstreamCertificates()...)
 }
 
-// upstreamCertificates lists the certificates that upstreams are shown, each once for a site.
+// upstreamCertificates lists the certificates with which the proxy identifies itself to upstreams, each once for a
+// site.
 func (d *DynamicConfig) upstreamCertificates() []cert.Info {
 	var infos []cert.Info
 	for s := range d.sites.all() {

@@ -32,7 +32,7 @@ func (h *reloadHistory) add(entry admin.ReloadStatus) {
 	}
 }
 
-// latest returns them, the last one first.
+// latest returns the remembered reloads, the latest first.
 func (h *reloadHistory) latest() []admin.ReloadStatus {
 	h.mu.Lock()
 	defer h.mu.Unlock()

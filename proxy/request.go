@@ -22,8 +22,9 @@ const (
 // stages change Fields, and the upstream side sends it. Strings may point into a read buffer: they are valid until the
 // exchange ends, and code that keeps them longer copies them.
 type Request struct {
-	// Client is the address of the client: that of the peer, or of the client that a trusted peer speaks for (S-15.1). It is
-	// what limits, logs, lists and fields use. IPv4-mapped addresses are unmapped. ClientText is the same address as text.
+	// Client is the address of the client: that of the peer, or of the client that a trusted peer speaks for (S-15.1).
+	// Limits, logs, address lists and header fields use it. IPv4-mapped addresses are unmapped. ClientText is the same
+	// address as text.
 	Client     netip.Addr
 	ClientText string
 	// Peer is the address of the connection's peer, for the log. Nothing else may use it.
@@ -32,7 +33,8 @@ type Request struct {
 	Addrs *connAddrs
 	// Account is the client's use of the resources that all clients share (S-12.6).
 	Account *clientAccount
-	// Identity is what the handshake has found out about the client's certificate; nil if it was for a site that asks for none.
+	// Identity is what the handshake has found out about the client's certificate; nil if the handshake was for a site
+	// that asks for none.
 	Identity *clientIdentity
 	// Protocol is the version that the client spoke.
 	Protocol Protocol
@@ -55,11 +57,11 @@ type Request struct {
 	Fields Fields
 	// Rules are the rules that were applied to Fields, and that hold for the trailers too; nil for none.
 	Rules *headers.Rules
-	// Owned are further names that no client may send, as trailers either: that of the field in which the listener's trusted
-	// proxies name the client; nil for none.
+	// Owned holds a further name that no client may send, not even as a trailer: the name of the field in which the
+	// listener's trusted proxies name the client; nil for none.
 	Owned *headers.NameSet
-	// Vouched are the fields that say who has passed the rules of access: neither Fields nor the trailers have one of the
-	// client's; nil for none.
+	// Vouched are the fields that say who has passed the rules of access; nil for none. Those that the client has sent
+	// are removed from Fields and from the trailers.
 	Vouched *headers.NameSet
 	// Cookies are further values of the cookie field. They are joined to its value only when the request is written out
 	// (S-12.8).
@@ -86,7 +88,7 @@ func (r *Request) otherPeer() netip.Addr {
 	return r.Peer
 }
 
-// forbid removes the fields with these names, and what a trailer announces of them.
+// forbid removes the fields with these names, and the names from the announced trailers.
 func (r *Request) forbid(names *headers.NameSet) {
 	r.Fields.Remove(func(field Field) bool { return names.Has(field.Name) })
 	r.TrailerNames = slices.DeleteFunc(r.TrailerNames, names.Has)
@@ -119,8 +121,8 @@ type bodySource interface {
 
 // bodyAwaiter is a bodySource that can wait for bytes without room for them.
 type bodyAwaiter interface {
-	// await waits until a read would not wait, or at least something has arrived. It returns how many bytes of the body have,
-	// or -1 if that is not known.
+	// await waits until a read would not wait, or at least until something has arrived. It returns how many bytes of
+	// the body have arrived, or -1 if that is not known.
 	await() int
 }
 
@@ -128,8 +130,8 @@ type bodyAwaiter interface {
 type bufferHolder interface {
 	// setAside returns the buffer, which is empty, to its pool.
 	setAside()
-	// accepts says how many bytes the client accepts at present. While many responses wait for their clients, the next read
-	// takes hardly more.
+	// accepts says how many bytes the client accepts at present. While many responses wait for their clients, the next
+	// read takes little more than n.
 	accepts(n int64)
 }
 
@@ -153,8 +155,8 @@ type clientWriter interface {
 	AwaitRoom(holder bufferHolder) error
 	// End ends the body, with trailer fields if there are any, and sends what is buffered.
 	End(trailers Fields) error
-	// Interrupt makes blocked reads of the request's body return with an error, and with writing also blocked Writes. It
-	// may be called from another goroutine.
+	// Interrupt makes blocked reads of the request's body return with an error. If writing is set, it does the same to
+	// blocked Writes. It may be called from another goroutine.
 	Interrupt(writing bool)
 	// Gone reports whether the client is known to have left, without blocking.
 	Gone() bool

@@ -18,7 +18,7 @@ type requestBody struct {
 	source bodySource
 	// left is how many bytes may still arrive.
 	left int64
-	// timer is set again for every byte; idle is how long none may arrive.
+	// timer is set again for every byte that arrives; idle is the longest allowed time between two of them.
 	timer *deadline.Timer
 	idle  time.Duration
 	// ended reports whether the body was read to its end, so that the connection can carry another request.

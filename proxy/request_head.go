@@ -6,7 +6,7 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// takeHead sets what a parsed head over HTTP/1.1 says of the request.
+// takeHead fills the request from a parsed HTTP/1.1 head.
 func (r *Request) takeHead(head *http1.Request) {
 	r.Protocol, r.Method, r.Target, r.Authority = HTTP11, head.Method, pathQuery(head), head.Host
 	r.Fields, r.ContentLength, r.Continue = head.Fields, head.ContentLength, head.ExpectContinue

@@ -23,7 +23,8 @@ type route struct {
 	// configuration is used.
 	series *siteSeries
 	routeUpstreams
-	// limits are the limits of the route; nil if the file's are all. They are set before the configuration is used.
+	// limits are the limits of the route; nil if only those of the file apply. They are set before the configuration is
+	// used.
 	limits *routeLimits
 	// access are the rules that say who may use the route; nil for none.
 	access *config.Access
@@ -69,7 +70,7 @@ func (u *upstreams) pool(r *route, i int) *upstreamPool {
 	return pool
 }
 
-// target returns where the calls for a route go that are made to one of its upstreams.
+// target returns the target for calls to one of the route's upstreams.
 func (u *upstreams) target(r *route, i int) upstreamTarget {
 	return upstreamTarget{pool: u.pool(r, i), address: r.config.Upstreams[i].Address, host: r.site.config.Host, config: &r.config, roots: r.roots, stripped: r.stripped()}
 }

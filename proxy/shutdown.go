@@ -13,8 +13,8 @@ import (
 // disk.
 const shutdownSpare = 10 * time.Second
 
-// cutTime is the longest that a shutdown waits for the exchanges that it has cut to end and be logged. It takes milliseconds
-// unless something is stuck.
+// cutTime bounds the time that a shutdown waits after it has cut exchanges, until they have ended and are logged. That
+// takes milliseconds unless something is stuck.
 const cutTime = 5 * time.Second
 
 // shutdown ends the daemon in the order of S-11.1: it makes responses the last on their connections, stops accepting, closes

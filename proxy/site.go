@@ -34,9 +34,9 @@ type site struct {
 	config config.Site
 	// demand is what the site asks of the certificates of its clients; nil for nothing.
 	demand *clientDemand
-	// own takes what no other route does. Its path is "".
+	// own is the route for requests that no other route takes. Its path is "".
 	own *route
-	// routes are the others, in the order of the file.
+	// routes are the other routes, in the order of the file.
 	routes []*route
 	// series holds the numbers of the site; set before the configuration is used.
 	series *siteSeries
@@ -91,8 +91,8 @@ type listenerSites struct {
 	port      string
 	// clients says how clients behind trusted proxies are found.
 	clients config.Clients
-	// clientField is the set of the name of the field in which they name the client; nil for none, and for a field that no
-	// client may send anyway.
+	// clientField holds the name of the field in which the trusted proxies name the client. It is nil if there is none,
+	// or if no client may send that field anyway.
 	clientField *headers.NameSet
 	// sites are all sites, in the order of the file.
 	sites []*site
@@ -180,8 +180,9 @@ func (t siteTable) hosts(listener int) []string {
 	return hosts
 }
 
-// movedSites finds the sites that the next configuration has on another listener: for each new identity the old one. A host
-// that several listeners have lost or got has not moved: which site became which cannot be told.
+// movedSites finds the sites that the next configuration has on another listener: for each new identity the old one. A
+// host that several listeners have lost or gained does not count as moved, because it is unknown which site became
+// which.
 func movedSites[A, B any](before map[siteID]A, after map[siteID]B) map[siteID]siteID {
 	lost, got := onlyIn(before, after), onlyIn(after, before)
 	moved := make(map[siteID]siteID)

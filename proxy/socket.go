@@ -19,10 +19,10 @@ type streamConn interface {
 	CloseWrite() error
 }
 
-// socket is a TCP connection, or one over a Unix socket, for the data path. A read or write is one system call that does
-// not block and that bypasses the scheduler. The scheduler would hand the processor to another thread if the call takes a
-// few microseconds longer, as a call that wakes an idle core does; at a low load that was a fifth of the cost of a request.
-// If there is nothing to read, or no room to write, the goroutine waits as with any net.Conn.
+// socket is a TCP connection, or one over a Unix socket, for the data path. A read or write is one system call that
+// does not block and that bypasses the scheduler. The scheduler would hand the processor to another thread whenever a
+// call takes a few microseconds longer. A call that wakes an idle core does. At a low load the handovers were a fifth
+// of the cost of a request. If there is nothing to read, or no room to write, the goroutine waits as with any net.Conn.
 //
 // One goroutine reads and one writes at a time, as for crypto/tls.
 type socket struct {
@@ -53,8 +53,8 @@ type socket struct {
 	// gathering holds writes back, to be sent together.
 	gathering gathering
 
-	// readOnce and writeMost are created once, because a closure per call would be an allocation. read and write pass them their
-	// arguments and results.
+	// readOnce and writeMost are created once, because a closure per call would be an allocation. Their arguments and
+	// results are in the fields read and write.
 	readOnce, writeMost func(fd uintptr) bool
 	read                readCall
 	write               writeCall

@@ -26,8 +26,9 @@ func (s *socket) endError(secure bool) error {
 	case secure, s.closedByPeer():
 		return io.EOF
 	}
-	// The connection is gone, by a reset, or by an orderly end with a reset after it, or it is over a Unix socket. Only the error distinguishes them,
-	// and a write in progress may have received it: an empty write waits for that one, which can no longer block.
+	// The connection was reset, or it ended in order and was then reset, or it is over a Unix socket. Only the error of
+	// a system call distinguishes these cases, and a write in progress may have received it. An empty write waits for
+	// that write, which can no longer block.
 	_ = s.raw.Write(func(uintptr) bool { return true })
 	if s.broken.Load() {
 		return errBrokenOff

@@ -50,13 +50,13 @@ func (g *gatherings) give(b *[]byte) {
 	gatherBuffers.Put(b)
 }
 
-// gathering lets a socket send what several writes have written by one system call. crypto/tls writes each record by
+// gathering lets a socket send the bytes of several writes with one system call. crypto/tls writes each record by
 // itself, so a long Write of a TLS connection would cost one call for every 16 KiB, or for less at the beginning of a
 // connection.
 //
 // crypto/tls also writes when it reads: alerts, and answers to key updates. While the socket gathers, these records are
-// gathered too; while it sends what was gathered, they wait. So the order of the records is the order in which crypto/tls
-// has encrypted them: it holds its own lock while it encrypts and writes.
+// gathered too; while it sends what was gathered, they wait. So the order of the records is the order in which
+// crypto/tls has encrypted them: it holds its own lock while it encrypts and writes.
 type gathering struct {
 	// on reports whether writes are gathered. It is set and cleared by the goroutine that writes; all others only read it.
 	on atomic.Bool
@@ -75,8 +75,8 @@ func (s *socket) beginGathering(buffer *[]byte) {
 	s.gathering.on.Store(true)
 }
 
-// gather appends p to what is gathered, and sends it if there is no room for p. It reports whether the socket gathers: if it
-// does not, or no longer, p is not written.
+// gather appends p to what is gathered, and sends it if there is no room for p. It reports whether the socket gathers.
+// If the socket does not gather, p is not written.
 func (s *socket) gather(p []byte) (bool, error) {
 	g := &s.gathering
 	g.mu.Lock()

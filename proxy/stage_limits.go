@@ -20,8 +20,8 @@ func (p *pipeline) limitRate(x *exchange) *answer {
 }
 
 // limitUnnamed is limitRate for a head that a trusted proxy has passed on and that is too malformed to name a client.
-// It spares the proxy's own bucket, which its health checks need, and logs nothing, because a jail would ban the proxy
-// for it.
+// It spares the proxy's own bucket, which its health checks need, and logs nothing, because a fail2ban jail would ban
+// the proxy for it.
 func (p *pipeline) limitUnnamed(x *exchange) *answer {
 	verdict := p.takeUnnamed(x.request.Client)
 	if verdict.OK {

@@ -52,8 +52,8 @@ func (p *pipeline) proxyFields(x *exchange) *answer {
 	return nil
 }
 
-// ownClientField replaces the field in which trusted proxies name the client with the client's address. It removes the
-// field from requests of other clients, because an upstream may believe it.
+// ownClientField replaces the field in which trusted proxies name the client with the client's address. From requests
+// that did not come through a trusted proxy it only removes the field, because an upstream may believe it.
 func (x *exchange) ownClientField(names *headers.NameSet, name string) {
 	r := x.request
 	r.Owned = names

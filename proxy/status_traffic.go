@@ -7,8 +7,8 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// siteTraffic lists the sites on the running listeners with their routes, by host and listener, with the results of count.
-// Its second argument is the path of a route, and "" for the whole site.
+// siteTraffic lists the sites on the running listeners with their routes, by host and listener, with the results of
+// count. The second argument of count is the path of a route, or "" for the whole site.
 func siteTraffic(dynamic *DynamicConfig, count func(siteID, string) admin.TrafficCounts) []admin.SiteTraffic {
 	served := servedSites(dynamic)
 	traffic := make([]admin.SiteTraffic, 0, len(served))

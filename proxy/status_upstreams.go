@@ -115,8 +115,8 @@ func (d *Daemon) setDrained(order admin.DrainOrder, on bool) admin.DrainResult {
 	return result
 }
 
-// drainable finds the host of the site that an order names, and refuses one that would leave a route without an upstream in
-// service.
+// drainable finds the host of the site that an order names. It refuses an order that would leave a route without an
+// upstream in service.
 func (d *DynamicConfig) drainable(order admin.DrainOrder, on bool) (host string, err error) {
 	name := strings.TrimSuffix(strings.ToLower(order.Host), ".")
 	var known []string

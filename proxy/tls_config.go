@@ -69,8 +69,8 @@ func demandClientCerts(base *tls.Config, source cert.Source, g *gate, find func(
 	}
 }
 
-// logRefusedClientCert logs a handshake that failed because of the client's certificate. It is a repeating failure like a name
-// that is refused.
+// logRefusedClientCert logs a handshake that failed because of the client's certificate. Like a refused name, it is
+// logged as a repeating failure.
 func logRefusedClientCert(log *eventlog.Logger, address net.Addr, host, reason string) {
 	log.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "tls", Host: clientPrefix(address), Cause: reason}, "TLS_REFUSED",
 		eventlog.Str("client_ip", clientIP(address)), eventlog.Str("server_name", host), eventlog.Str("error", reason))

@@ -97,7 +97,8 @@ func (t *turn) give() {
 	t.leaveRoom()
 }
 
-// leaveRoom gives back the room if the goroutine has any. From then on what the stream waits for bounds it.
+// leaveRoom gives back the room if the goroutine has any. From then on the stream counts toward the bound of what it
+// waits for.
 func (t *turn) leaveRoom() {
 	if t.room != nil {
 		t.room.leave(1)

@@ -49,7 +49,7 @@ type reply struct {
 
 // asker is what a question needs from the exchange or task that asks it.
 type asker struct {
-	// timer is used for the phases of the call. client is the account that its connection counts for.
+	// timer is used for the phases of the call. client is the account that the call's connection counts for.
 	timer  *deadline.Timer
 	client *share.Client
 	log    *eventlog.Logger
@@ -67,8 +67,8 @@ func (*question) stop() {}
 // placed implements callOwner.
 func (*question) placed() {}
 
-// askUpstream sends a request without a body and reads the response: all of it, or the beginning of a long refusal. It ends
-// with the context, or after within.
+// askUpstream sends a request without a body and reads the response: all of it, or the beginning of a long refusal. It
+// gives up when the context ends, or after the duration within.
 func askUpstream(ctx context.Context, to upstreamTarget, r *Request, by asker, within time.Duration) (*reply, error) {
 	q := new(question)
 	c := &q.call

@@ -96,7 +96,7 @@ type callOwner interface {
 	stopBody()
 	// stop makes the owner end every wait other than for the call, which was cancelled. It must not block.
 	stop()
-	// placed reports that the call has a connection, or waits for one in the queue of those that may.
+	// placed is called once the call has a connection, waits in the queue for one, or was refused a place in the queue.
 	placed()
 }
 
@@ -165,7 +165,8 @@ func (c *upstreamCall) cancelled() error {
 	return c.cause
 }
 
-// giveWay cancels the call if it is still in the given use of the connection. It reports whether it is.
+// giveWay cancels the call if the given use of the connection has not ended and the call is not already cancelled. It
+// reports whether it did.
 func (c *upstreamCall) giveWay(conn *upstreamConn, count uint64, cause error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

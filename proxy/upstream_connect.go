@@ -60,9 +60,10 @@ func (c *upstreamCall) connect(conn *upstreamConn) (_ *upstreamConn, err error) 
 	}
 }
 
-// hadTooLittle reports whether an attempt to connect could not show whether the upstream can be reached, because the wait
-// for a free connection had used up too much of the time for connecting. Otherwise clients that use up all connections could
-// take healthy upstreams out of service. others is how many other upstreams may be tried after it, which share the time.
+// hadTooLittle reports whether an attempt to connect could not show whether the upstream can be reached, because the
+// wait for a free connection had used up too much of the time for connecting. Otherwise clients that use up all
+// connections could take healthy upstreams out of service. others is how many other upstreams may be tried afterwards.
+// They share the time.
 func hadTooLittle(most, waited time.Duration, others int) bool {
 	return most-waited < most/time.Duration(others+1)/2
 }
@@ -123,7 +124,7 @@ func (p *upstreamPool) wait(ctx context.Context, waiter *share.Waiter) (share.Gr
 // shareError ends a call that has received no connection to its upstream, or has lost its connection for the benefit of
 // others (S-12.6).
 type shareError struct {
-	// limit is the limit that was reached; its owner uses held of the of connections.
+	// limit is the limit that was reached. held is how many connections count against it, and of is its size.
 	limit    share.Limit
 	held, of int
 }

@@ -2,9 +2,9 @@ package proxy
 
 import "time"
 
-// continueWait is how long a client that waits for 100 (Continue) must wait for the upstream's. An upstream that does
-// not know the mechanism waits for the body, and the client would wait until its own timeout (RFC 9110, section
-// 10.1.1).
+// continueWait is how long the proxy waits for the upstream's 100 (Continue) before it sends the client one itself. An
+// upstream that does not know the mechanism waits for the body, so the client would otherwise wait until its own
+// timeout (RFC 9110, section 10.1.1).
 const continueWait = time.Second
 
 // awaitContinue handles a client that has announced a body with `Expect: 100-continue`. It waits until the upstream has

@@ -38,7 +38,7 @@ type upstreamName struct {
 	failing bool
 	// interval is the time between the next look-up and the one after it, or 0 for lookUpInterval.
 	interval time.Duration
-	// turn is the name's place in a lane, or nil. The mu of names guards it.
+	// turn is the name's place in a lane (a queue of names to look up), or nil. The mu of names guards it.
 	turn *lookUpTurn
 }
 

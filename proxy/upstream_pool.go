@@ -245,7 +245,7 @@ func (p *upstreamPool) sweep(now time.Time) {
 	file := p.socketFile()
 	if p.shared != nil {
 		idle, used := p.sizes()
-		most := max(1, idle+used) // a check has no permission
+		most := max(1, idle+used) // the stream of a check counts as neither idle nor used
 		p.shared.Look(now, upstreamIdleTimeout, most, func(tag any) bool { return p.stays(tag.(leadsTo), file) })
 	}
 	p.remove(func(conn *upstreamConn) bool {

@@ -300,8 +300,8 @@ func (c *upstreamCall) stopTaking() bool {
 	return c.pump.taken
 }
 
-// bodyMoved sets the deadline after bytes of the body were sent. With the last byte the upstream's time begins, unless
-// it has already answered.
+// bodyMoved sets the deadline after bytes of the body were sent. After the last byte the upstream's time to answer
+// begins, unless it has already answered.
 func (c *upstreamCall) bodyMoved(last bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -17,8 +17,8 @@ type upstreamResponse struct {
 	// buffer holds what was read; buffer[start:end] was not consumed yet. It is nil during the wait for the head.
 	buffer     []byte
 	start, end int
-	// limit is the most bytes that the next read may take, or 0 for no limit. It keeps small what is held for a client that
-	// accepts little.
+	// limit is the most bytes that the next read may take, or 0 for no limit. It limits the memory that is held for a
+	// client that accepts little.
 	limit int
 	// pooled is the pool's buffer behind buffer, or nil if a large head has needed a larger one, which is then in large.
 	pooled, large *[]byte
@@ -232,7 +232,8 @@ func isSettings(p []byte) bool {
 }
 
 // lengthFor returns the length that the head for the client declares for the body, or -1 for none. Over HTTP/1.1 only a
-// chunked body can have trailers, so the length of an HTTP/2 response that will have some is omitted there.
+// chunked body can have trailers. So if the client speaks HTTP/1.1, lengthFor omits the length of an HTTP/2 response
+// that will have trailers.
 func (r *upstreamResponse) lengthFor(client Protocol) int64 {
 	if !r.head.HasContentLength || client == HTTP11 && r.stream != nil && r.stream.ExpectsTrailers() {
 		return -1

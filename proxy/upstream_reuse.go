@@ -17,9 +17,9 @@ const (
 
 // upstreamUse describes what a call has done to a connection, as far as it affects the connection's fate.
 type upstreamUse struct {
-	// ownConnection reports whether the client has a connection that carries one exchange at a time (HTTP/1.1), to
-	// which the upstream's can be pinned. pinned reports whether it has been pinned, or has begun with the name of its
-	// client.
+	// ownConnection reports whether the client has a connection that carries one exchange at a time (HTTP/1.1). The
+	// upstream's connection can be pinned to such a connection. pinned reports whether it has been pinned, or has begun
+	// with a header that names its client.
 	ownConnection, pinned bool
 
 	// authenticates reports whether the request has credentials that authenticate the connection.

@@ -60,7 +60,8 @@ func (p *upstreamPool) ready(conn *upstreamConn, c *upstreamCall) bool {
 // over it.
 func (c *upstreamCall) needsOwnConn() bool { return c.to.isShared() && c.Bytes() > h2client.LargeHead }
 
-// bodyToShare describes the body for the choice of a shared connection. The bodies of one client hold up only its own.
+// bodyToShare describes the body for the choice of a shared connection. The bodies of one client hold up only bodies of
+// the same client.
 func (c *upstreamCall) bodyToShare() h2client.Body {
 	if !c.to.isShared() {
 		return h2client.Body{}
@@ -112,10 +113,9 @@ func blamesServer(err error) bool {
 	return errors.As(err, &failed) && failed.Blames
 }
 
-// passedReset returns the code with which the upstream has reset its stream if the stream of an HTTP/2 client must be
-// reset with the same code, else NO_ERROR. Two codes tell a gRPC client something about its call: CANCEL that its
-// deadline has passed, and ENHANCE_YOUR_CALM that the server has no room for it. All others concern only the proxy's
-// stream.
+// passedReset returns the code of the upstream's reset if the stream of an HTTP/2 client must be reset with the same
+// code, or else NO_ERROR. Two codes tell a gRPC client something about its call: CANCEL that its deadline has passed,
+// and ENHANCE_YOUR_CALM that the server has no room for it. All others concern only the proxy's stream.
 func passedReset(err error) http2.Code {
 	var failed *h2client.Error
 	if errors.As(err, &failed) && (failed.Reset == http2.Cancel || failed.Reset == http2.EnhanceYourCalm) {

@@ -137,8 +137,9 @@ func (u *upstreams) sizes() map[string]poolSize {
 	return sizes
 }
 
-// run closes connections that are idle for too long, or that their upstream has closed, and has names looked up, until the
-// context ends. While requests wait for a connection, it also ends exchanges of those that have more than their share.
+// run closes connections that are idle for too long, or that their upstream has closed, and has names looked up, until
+// the context ends. While requests wait for a connection, it also ends exchanges whose client or upstream has more than
+// its share.
 func (u *upstreams) run(ctx context.Context) {
 	sweeps, reclaims := time.NewTicker(upstreamSweep), time.NewTicker(reclaimInterval)
 	defer sweeps.Stop()

@@ -23,8 +23,8 @@ type viaProxy struct {
 	found   clientaddr.Found
 	// chain is the value of X-Forwarded-For for the upstream: the client and the proxies after it.
 	chain string
-	// proto, host and id are the X-Forwarded-Proto, X-Forwarded-Host and X-Request-Id of the proxy; "" if it has sent none, or
-	// not one valid one.
+	// proto, host and id are the X-Forwarded-Proto, X-Forwarded-Host and X-Request-Id of the proxy; each is "" unless
+	// the proxy has sent exactly one and it is valid.
 	proto, host, id string
 	// account is the client's account, which the request holds until its end; nil if it is that of the connection.
 	account *clientAccount
@@ -32,8 +32,9 @@ type viaProxy struct {
 	textRoom [len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")]byte
 }
 
-// find finds the client of a request that came from a trusted proxy, which is the request's client until then (S-15.1). It
-// appends text that must outlive it to scratch. It looks at the fields as they came, whatever Connection names.
+// find finds the client of a request that came from a trusted proxy (S-15.1). Until then the proxy counts as the
+// client. find appends text that must outlive the call to scratch. It looks at the fields as they came, including those
+// that Connection names.
 func (v *viaProxy) find(r *Request, clients *config.Clients, scratch []byte) []byte {
 	peer := r.Client
 	v.trusted = true
@@ -60,8 +61,8 @@ func (v *viaProxy) find(r *Request, clients *config.Clients, scratch []byte) []b
 	return scratch
 }
 
-// appendChain appends the client, the proxies to the right of it in the field (all of which are trusted), and the peer, as
-// every proxy appends the one that it got the request from.
+// appendChain appends the client, the proxies to the right of it in the field (all of which are trusted), and the peer.
+// Like every proxy, it puts the address that the request came from last.
 func (v *viaProxy) appendChain(dst []byte, r *Request, header string, peer netip.Addr) []byte {
 	dst = append(dst, r.ClientText...)
 	dst = append(dst, r.Fields[v.found.Line].Value[v.found.At+v.found.Length:]...)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// now returns the wall clock time in UTC, as everything shown to an operator uses.
+// now returns the wall clock time in UTC. Every time that an operator sees is in UTC.
 func now() time.Time { return time.Now().UTC() }
 
 // errShuttingDown refuses a reload during the shutdown.

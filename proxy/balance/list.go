@@ -65,8 +65,8 @@ func (l *List) Members() []Member { return l.members }
 type Pick struct {
 	// Key is the key for ByKey.
 	Key uint64
-	// Preferred is one more than the index of the member that gets the request if it is in service, whatever the
-	// method; 0 means none.
+	// Preferred is the index, plus one, of the member that gets the request whatever the method, if that member is in
+	// service. 0 means none.
 	Preferred int
 	// FailOpen reports whether the choice was made although no upstream is in service (S-18.4). A list of one upstream
 	// without checks has no other choice, and does not fail open.
@@ -75,7 +75,7 @@ type Pick struct {
 	tried uint64
 	state *State
 	index int8
-	// trial is the number of the choice among those that try the upstream, or 0 if it does not try a failing one.
+	// trial is the number of the trial if the choice tries a failing upstream, or else 0.
 	trial    int64
 	settled  bool
 	attempts uint8

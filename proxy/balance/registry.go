@@ -92,8 +92,8 @@ func (r *Registry) Totals(site Site) *Totals {
 	return t
 }
 
-// Keep forgets all states except the given ones. It also forgets the counters of sites and the orders to drain that
-// concern none of these.
+// Keep forgets all states except the given ones. It also forgets counters and orders to drain that belong to none of
+// the given states.
 func (r *Registry) Keep(states map[*State]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -69,10 +69,11 @@ type State struct {
 
 	// out holds the reasons why the upstream is out of service. It is usually 0.
 	out atomic.Uint32
-	// backSince is when the upstream came back in service, for as long as it receives less than its share, else 0. Like
-	// all numbers here that are times, it is on the registry's clock.
+	// backSince is when the upstream came back in service. It is 0 once the upstream receives its full share. All times
+	// in this struct that are numbers are on the registry's clock.
 	backSince atomic.Int64
-	// tryAt is when one request may try a failing upstream. trying is when the latest one has begun to, or 0 if none does.
+	// tryAt is when one request may try a failing upstream. trying is when the latest such request began, or 0 if there
+	// is none.
 	tryAt, trying atomic.Int64
 	// readyAt is when outStarting ends.
 	readyAt atomic.Int64
@@ -85,7 +86,7 @@ type State struct {
 	pause time.Duration
 	// good and bad count the latest checks in a row that have succeeded or failed.
 	good, bad int
-	// since is when the upstream went out of service or came back, or was first known.
+	// since is when the upstream last went out of service or came back, or else when it was first known.
 	since   time.Time
 	lastErr error
 	errAt   time.Time
@@ -126,7 +127,8 @@ func (s *State) isTried(now int64) bool {
 	return began != 0 && now-began < int64(trialTime)
 }
 
-// beginTrial returns the number of a request that tries the upstream, or 0 if another one does so.
+// beginTrial begins a trial of a failing upstream by one request. It returns the number of the trial, or 0 if another
+// request is already trying the upstream.
 func (s *State) beginTrial(now int64) (trial int64) {
 	before := s.trying.Load()
 	trial = max(1, now)
@@ -136,10 +138,10 @@ func (s *State) beginTrial(now int64) (trial int64) {
 	return trial
 }
 
-// isTrial reports whether a request is the latest that tries the upstream.
+// isTrial reports whether trial is the number of the latest trial of the upstream.
 func (s *State) isTrial(trial int64) bool { return trial != 0 && s.trying.Load() == trial }
 
-// share returns the fraction of its weight that an upstream which came back has reached, from 0 to 1.
+// share returns the fraction of its weight that the upstream has reached since it came back, from 0 to 1.
 func (s *State) share(now int64) float64 {
 	back := s.backSince.Load()
 	if back == 0 {
@@ -162,7 +164,8 @@ func (s *State) answered() {
 	}
 }
 
-// failedWith records a failed connection. trial reports whether the connection is the latest that tries a failing upstream.
+// failedWith records a failed connection. trial reports whether the connection was the latest trial of a failing
+// upstream.
 func (s *State) failedWith(err error, trial bool) {
 	s.failures.Add(1)
 	row := s.failed.Add(1)

@@ -1,4 +1,3 @@
-// Package deadline holds the deadlines of all connections and exchanges. Setting one is a single atomic store; one goroutine,
 // Package deadline holds the deadlines of all connections and exchanges. Setting one is a single atomic store. One
 // goroutine, the Sweeper's, looks at all of them ten times a second and interrupts what is late.
 //

@@ -50,12 +50,12 @@ const (
 	PhaseTunnel          // bytes after a switch of protocols, in either direction
 	PhaseStreams         // HTTP/2 streams, each of which has its own timer
 	PhaseFlush           // the kernel sending what was written, after the connection's last byte
-	PhaseExpired         // the deadline has passed and Expire was called; Overdue is called at the next one
+	PhaseExpired         // Expire was called because the deadline has passed; Overdue is called at the next deadline
 	phaseMask      = 15
 )
 
-// Timer is one deadline. Its owner sets it, and the sweeper ends the phase once the deadline has passed. Whichever
-// comes first wins, so a timeout never hits what its owner does after the phase.
+// Timer is one deadline. Its owner sets it, and the sweeper ends the phase once the deadline has passed. Whichever of
+// the two acts first wins, so a timeout never interrupts what the owner does after the phase.
 type Timer struct {
 	// Sweeper is the sweeper that looks at the timer. Add sets it.
 	Sweeper *Sweeper
@@ -71,11 +71,12 @@ type Timer struct {
 
 // Owner is what a timer belongs to. Its methods run on the sweeper's goroutine and must not block.
 type Owner interface {
-	// Look is called when a sweep finds the phase within its deadline. It returns for how long neither Look nor Extend
-	// need be called again, unless the owner sets the deadline anew or it passes; 0 asks for the next sweep.
+	// Look is called when a sweep finds the phase within its deadline. It returns how long the sweeper may wait before
+	// it calls Look and Extend again; 0 means until the next sweep. The wait ends early if the owner sets a new
+	// deadline or the deadline passes.
 	Look(p Phase) (rest time.Duration)
-	// Extend is called after Look, and when the deadline has passed. It returns how long to wait from now, or 0 to keep the
-	// deadline. It exists because only the kernel may know of the progress.
+	// Extend is called after Look, and when the deadline has passed. It returns how long to wait from now, or 0 to keep
+	// the deadline. It exists because only the kernel may know that the owner has made progress.
 	Extend(p Phase) time.Duration
 	// Expire interrupts what the phase waits for.
 	Expire(p Phase)
@@ -212,7 +213,7 @@ func (s *Sweeper) Sweep() {
 	}
 }
 
-// AwaitSweep waits until a sweep has begun after the call. It returns false if the context ends first.
+// AwaitSweep waits for the next sweep to begin. It returns false if the context ends first.
 func (s *Sweeper) AwaitSweep(ctx context.Context) bool {
 	before := s.Clock.Load()
 	ticker := time.NewTicker(Interval / 4)

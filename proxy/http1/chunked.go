@@ -7,7 +7,7 @@ import "math"
 type ChunkedDecoder struct {
 	state     chunkState
 	digits    int    // hex digits of the size read so far
-	remaining uint64 // of the chunk, while reading its data; its size, while reading its line
+	remaining uint64 // in a chunk's data: its bytes still to come; in a chunk's line: its size so far
 	line      int    // bytes of the chunk line read so far
 	excess    int64  // bytes of chunk lines beyond what their data allows
 	err       *Error
@@ -40,8 +40,8 @@ const (
 const (
 	// maxChunkDigits bounds the hex digits of a size, including leading zeros: 16 cannot overflow.
 	maxChunkDigits = 16
-	// maxChunkSize bounds a size in bytes to half of the largest length. No chunk is that long, and readers that compute
-	// twice the size, as net/http does, overflow above it and see another body.
+	// maxChunkSize bounds a size in bytes to half of the largest length. No real chunk is that long. Readers that
+	// double the size, as net/http does, would overflow above this bound and see a different body.
 	maxChunkSize = math.MaxInt64 / 2
 )
 

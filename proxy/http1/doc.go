@@ -27,8 +27,9 @@ const (
 	MaxTargetBytes = 32 << 10
 	// MaxChunkLineBytes bounds the line before a chunk, including its extensions and its CRLF.
 	MaxChunkLineBytes = 512
-	// MaxChunkExcessBytes bounds the bytes in the chunk lines of a body beyond 16 each and twice their data. One-byte
-	// chunks are slow but honest; long extensions on them are an attack.
+	// MaxChunkExcessBytes bounds the excess bytes in the chunk lines of a body. A line may have 16 bytes plus twice the
+	// size of its chunk; the rest is excess. One-byte chunks are slow but honest; long extensions on them are an
+	// attack.
 	MaxChunkExcessBytes = 16 << 10
 	// MaxTrailerBytes bounds a trailer section, including its final empty line.
 	MaxTrailerBytes = 8 << 10

@@ -1,14 +1,14 @@
 package http1
 
 // headScan scans a head or a trailer section that arrives in pieces, each byte once. It reports a byte that makes the
-// head invalid as soon as it arrives, and not only at an empty line, which the sender may believe it has sent. It knows
-// only the grammar of the lines. Their meaning is left to the parser, which runs once there is something to judge. The
-// cost of a head that arrives byte by byte thus stays linear in its length.
+// head invalid as soon as the byte arrives. It does not wait for the empty line, because the sender may believe that it
+// has already sent one. It knows only the grammar of the lines. It leaves their meaning to the parser, which runs only
+// when there is something to judge. So the cost of a head that arrives byte by byte stays linear in its length.
 type headScan struct {
 	// at is the number of scanned bytes.
 	at    int
 	state scanState
-	// size is the number of bytes, or of lines, in the part of the current state.
+	// size is the number of bytes, or of lines, scanned in the part that the current state is in.
 	size int
 	// fields counts the field lines; maxFields bounds them.
 	fields, maxFields int
@@ -18,7 +18,7 @@ type scanState uint8
 
 const (
 	scanRequest    scanState = iota // before a request line
-	scanEmptyLine                   // after the CR of an empty line there
+	scanEmptyLine                   // after the CR of an empty line before a request line
 	scanMethod                      // in a method
 	scanTarget                      // in a target
 	scanVersion                     // in the version of a request

@@ -112,8 +112,8 @@ func (r *Response) parse(buf []byte) (n int, err *Error) {
 }
 
 // frame reads what the head says about the body (RFC 9112, section 6). A response that declares a body but cannot have
-// one is ambiguous. Before another response (1xx) it is rejected, and after a 204 the connection is not reused. A 101
-// ends HTTP on the connection, so its framing has no meaning.
+// one is ambiguous. If it is a 1xx other than 101, it is rejected, because another response follows it. If it is a 204,
+// the connection is not reused. A 101 ends HTTP on the connection, so its framing has no meaning.
 func (r *Response) frame(l *lines) *Error {
 	if l.hasCoding {
 		if l.hasLength {

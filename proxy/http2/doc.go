@@ -12,14 +12,15 @@ import "reverse-proxy/proxy/http1"
 
 // These constants bound what is accepted. They are in bytes unless their comments say otherwise.
 const (
-	// MaxFrameBytes bounds the payload of a frame. A peer may not be held to less (RFC 9113, section 4.2), and larger
+	// MaxFrameBytes bounds the payload of a frame. RFC 9113, section 4.2, does not allow a lower bound, and larger
 	// frames would only delay the frames after them.
 	MaxFrameBytes = 16 << 10
 	// MaxHeaderListBytes bounds a decoded header list, where each field counts 32 bytes more than its name and value (RFC
 	// 9113, section 6.5.2). It is the bound of a head in HTTP/1; one byte more is a 431 (S-6).
 	MaxHeaderListBytes = http1.MaxHeadBytes
 	// MaxFields bounds the fields of a header list, as in HTTP/1. Pseudo-header fields do not count. Nor do the cookie
-	// fields of a request, which become one: browsers send one for each cookie. MaxHeaderListBytes bounds them.
+	// fields of a request: browsers send one for each cookie, and the codec counts them as one field.
+	// MaxHeaderListBytes bounds them.
 	MaxFields = http1.MaxFields
 	// MaxHeaderBlockBytes bounds an encoded header block, over all its frames. No honest block is longer than the
 	// largest list. The rest leaves room for heads that are slightly too large, which are answered with 431.

@@ -9,7 +9,6 @@ import (
 // Requests beyond the bound wait, and clients share the places fairly (S-12.6). One lock guards all gates. Only the
 // requests of sites and routes with a bound take it. How long they hold it depends on the number of waiting clients
 // only when a place becomes free and when the queue is full.
-// queue is full.
 type Gates struct {
 	now func() time.Time
 	// places bounds the number of waiting requests, at all gates together. Each of them has a goroutine and keeps the
@@ -85,7 +84,8 @@ type Owner interface {
 type GaveWay struct {
 	// Stalled reports whether the client had held up its own request. Otherwise it held more than its share.
 	Stalled bool
-	// Held is how many requests the client had running. Share is how many of them it could not lose to others.
+	// Held is how many requests the client had running. Share is how many requests a client may keep running while
+	// others wait.
 	Held, Share int
 }
 
@@ -98,7 +98,8 @@ const (
 	Through Entry = iota
 	// Waits means that the owner must call Await.
 	Waits
-	// Full means that no place is free, and that the request may not wait for one, or too many are waiting.
+	// Full means that no place is free and that the request cannot wait for one: it is not allowed to, or too many are
+	// waiting.
 	Full
 )
 

@@ -3,7 +3,7 @@ package limit
 import "time"
 
 // Await waits until the request is admitted, and reports whether it was. The wait ends without success when done is
-// closed, and when displace refuses the request. If the request is admitted at the same moment, that wins.
+// closed, and when displace refuses the request. If the request is admitted at the same moment, it counts as admitted.
 func (g *Gate) Await(p *Pass, done <-chan struct{}) bool {
 	pressing := time.NewTicker(patience)
 	defer pressing.Stop()
@@ -89,10 +89,11 @@ func (s *Gates) dequeue(l *line, i int) *Pass {
 }
 
 // displace makes room in a full queue for a request of the line, by refusing a waiting one. It reports whether the new
-// request is refused instead. Refused is the newest request of the client with the most waiting requests, if it has
-// more than a quarter of the queue; else of the gate that has more than half of the queue; else of that client again,
-// if it has more waiting requests than the client of the line. A client that already has more than a quarter of the
-// queue displaces nobody. The caller holds mu.
+// request is refused instead. It refuses the newest request of the client with the most waiting requests, if that
+// client has more than a quarter of the queue. Otherwise it refuses the newest request of another gate that has more
+// than half of the queue. Otherwise it refuses the newest request of the same client, if that client has more waiting
+// requests than the client of the line would have with the new one. Otherwise it refuses the new request. A client that
+// already has more than a quarter of the queue displaces nobody. The caller holds mu.
 func (s *Gates) displace(l *line) (refused bool) {
 	own := 0
 	if w := s.clients[l.client]; w != nil {

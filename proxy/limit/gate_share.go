@@ -7,8 +7,8 @@ const (
 	// places are kept for clients within their shares, so a client that had to give way cannot return at once and have
 	// to give way again. Besides, the application may still be working on a request that was ended.
 	crowdTime = time.Minute
-	// patience is how long a request within its client's share waits before another request must give way. Where places
-	// become free by themselves, none must.
+	// patience is how long a request within its client's share waits before another request must give way. If a place
+	// becomes free by itself in that time, no request must give way.
 	patience = 200 * time.Millisecond
 	// stalled is how long a client must have held up its own request before the request must give way. A client that
 	// reads steadily stays below it from 50 KB a second.
@@ -31,7 +31,8 @@ func (g *Gate) mayRun(l *line, now time.Time) bool {
 	return l.running < share(g.bound) || free > share(g.bound) || !g.isCrowded(now)
 }
 
-// isCrowded reports whether another client lately had to wait for one that held more than its share.
+// isCrowded reports whether a client within its share has lately found no room because another client held more than
+// its share.
 func (g *Gate) isCrowded(now time.Time) bool {
 	return !g.crowded.IsZero() && now.Sub(g.crowded) < crowdTime
 }

@@ -74,7 +74,7 @@ func (l *Limiter) Allow(addr netip.Addr, cfg Config) (ok bool, retryAfter time.D
 type Verdict struct {
 	// OK reports whether there was a token.
 	OK bool
-	// Limit is the limit without a token: OfClient or OfTotal.
+	// Limit is the limit that had no token: OfClient or OfTotal.
 	Limit Kind
 	// RetryAfter is the time until there is a token. It is 0 if OK.
 	RetryAfter time.Duration

@@ -2,9 +2,9 @@ package limit
 
 import "time"
 
-// refusalLogEvery is the shortest time between two RATE_LIMIT lines about one client. The number of lines is thus the
-// number of seconds in which the client was refused, and not the number of images on a page. The shipped jail bans
-// clients that keep being refused (S-7.7).
+// refusalLogEvery is the shortest time between two RATE_LIMIT lines about one client. So the number of lines is the
+// number of seconds in which the client was refused, and not the number of images on a page. The shipped fail2ban jail
+// bans clients that keep being refused (S-7.7).
 const refusalLogEvery = time.Second
 
 // refusalLog decides which of one client's refusals are logged.

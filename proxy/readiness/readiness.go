@@ -53,7 +53,7 @@ func (w *Poller) Add(socket int, waiter Waiter) error {
 	return nil
 }
 
-// Remove stops waiting for a socket. Ready may still be called if Run has seen bytes already.
+// Remove stops waiting for a socket. Ready may still be called if Run has already seen that the socket can be read.
 func (w *Poller) Remove(socket int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -80,8 +80,8 @@ func (w *Poller) control(op, socket int, event *unix.EpollEvent) error {
 	return errors.Join(err, os.NewSyscallError("epoll_ctl", failed))
 }
 
-// Run calls Ready for sockets that can be read, until the context ends. It must be called once. A socket that is added later
-// is refused.
+// Run calls Ready for sockets that can be read, until the context ends. It must be called only once. After Run has
+// returned, Add refuses every socket.
 func (w *Poller) Run(ctx context.Context) {
 	stop := context.AfterFunc(ctx, func() { _ = w.epoll.Close() }) // makes the read below return
 	defer stop()

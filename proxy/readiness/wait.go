@@ -26,10 +26,11 @@ type Wait struct {
 	owner  Owner
 	conn   *net.TCPConn
 	socket int
-	// at is the state. The reading goroutine changes it, with two exceptions: Ask changes it from waiting to asked,
-	// and the holder of mu from dormant to running.
+	// at is the state. The reading goroutine changes it, with two exceptions: Ask changes it from waiting to asking and
+	// then to asked, and the holder of mu changes it from dormant to running.
 	at atomic.Int32
-	// interrupted reports whether something has ended the wait by the deadline of the socket, which must then stay as it is.
+	// interrupted reports whether something has interrupted the wait by setting the deadline of the socket. That
+	// deadline must then stay in place.
 	interrupted atomic.Bool
 	mu          sync.Mutex
 }
@@ -62,8 +63,8 @@ func (w *Wait) Init(poller *Poller, owner Owner, conn *net.TCPConn, socket int) 
 	w.poller, w.owner, w.conn, w.socket = poller, owner, conn, socket
 }
 
-// Read reads the beginning of a request from what is read over the connection. It returns ErrDormant if the connection has
-// become dormant.
+// Read reads the beginning of a request from a net.Conn: the connection itself, or TLS over it. It returns ErrDormant
+// if the connection has become dormant.
 func (w *Wait) Read(from net.Conn, p []byte) (int, error) {
 	for {
 		w.at.Store(waiting)
@@ -97,7 +98,7 @@ func (w *Wait) Ask() {
 func (w *Wait) takeDeadlineBack() {
 	_ = w.conn.SetReadDeadline(time.Time{}) // fails only if the connection is gone already
 	if w.interrupted.Load() {
-		_ = w.conn.SetReadDeadline(past) // it was that of an interruption
+		_ = w.conn.SetReadDeadline(past) // an interruption has set this deadline too
 	}
 }
 
