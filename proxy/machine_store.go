@@ -31,7 +31,7 @@ type machineStore struct {
 	tasks sync.WaitGroup
 
 	mu sync.Mutex
-	// away reports whether the store was away at the last change of its state.
+	// away reports whether the store could not be reached at the last change of its state.
 	away bool
 }
 
@@ -121,7 +121,7 @@ func (s *machineStore) synced(ctx context.Context) {
 	s.managers.Synced(ctx)
 }
 
-// stateChanged logs that the store is away, repeatedly but not often, and that it is back.
+// stateChanged logs that the store cannot be reached, repeatedly but not often, and that it can be reached again.
 func (s *machineStore) stateChanged(err error) {
 	s.mu.Lock()
 	back := s.away && err == nil

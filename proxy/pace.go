@@ -75,9 +75,10 @@ func (p *pace) rest() {
 }
 
 // busyQueue holds goroutines that rest. With hundreds of fast downloads, hundreds of them would be in the queue of the
-// scheduler, which serves all goroutines in the order of their arrival: another client's request would wait for all of them
-// each time that it waits for anything. Therefore at most as many as there are processors are in that queue. The others wait
-// here, in the order of their arrival, and each that runs again makes room for the next.
+// scheduler, which serves all goroutines in the order of their arrival. Each time that another client's request waits
+// for anything, it would then wait for all of them. Therefore that queue holds at most as many resting goroutines as
+// there are processors. The others wait here, in the order of their arrival, and each that runs again makes room for
+// the next.
 type busyQueue struct {
 	// most bounds ready.
 	most int32

@@ -124,8 +124,8 @@ func (d *Daemon) newDrift(all []config.Drift) []config.Drift {
 	return fresh
 }
 
-// reloadResult returns the answer for the requester, and the drift to report. prepared was applied, and is nil with an
-// error.
+// reloadResult returns the answer for the requester, and the drift to report. prepared is the reload that was applied;
+// it is nil if err is not.
 func (d *Daemon) reloadResult(prepared *preparedReload, err error) (admin.ReloadResult, []config.Drift) {
 	if err != nil {
 		lines := config.ErrorLines(err)

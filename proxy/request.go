@@ -144,14 +144,16 @@ type clientWriter interface {
 	// not known; it is sent as Content-Length even if no body follows (HEAD, 304). closing ends the connection (HTTP/1) or
 	// the stream (HTTP/2) after the response, because the request's body was not read to its end (S-6.13).
 	Head(status int, reason string, fields Fields, length int64, closing bool) error
-	// Misdirected is called before the head of an answer of 421. If the handshake named the host, the client would keep sending
-	// requests for it on this connection, so the protocol's means are used to make it open another one.
+	// Misdirected is called before the head of an answer of 421. A client whose handshake named the host would keep
+	// sending requests for it on this connection. Misdirected then makes the client open another one, by the means of
+	// the protocol.
 	Misdirected(host string)
 	// Write sends bytes of the body.
 	Write(p []byte) (int, error)
 	// Flush sends what Head and Write have buffered.
 	Flush() error
-	// AwaitRoom is called after Flush. While the client is known to take nothing, it waits, without the holder's buffer.
+	// AwaitRoom is called after Flush. While the client is known to take nothing, AwaitRoom waits, and the holder's
+	// buffer is set aside.
 	AwaitRoom(holder bufferHolder) error
 	// End ends the body, with trailer fields if there are any, and sends what is buffered.
 	End(trailers Fields) error

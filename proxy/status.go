@@ -62,7 +62,7 @@ func fileDiffers(path, hash string) bool {
 	return err != nil || config.HashOf(contents) != hash
 }
 
-// describe adds the listeners, their certificates and the names that are ordered for.
+// describe adds the listeners, their certificates and the names for which certificates are ordered.
 func (all listeners) describe(status *admin.Status, at time.Time) {
 	for _, l := range all {
 		status.Listeners = append(status.Listeners, l.status())

@@ -169,7 +169,7 @@ type bodyPump struct {
 	taken, stopping bool
 	done            chan struct{}
 	err             error
-	// last is set before the last write begins. waited is set after it, and reports whether the write had to wait for
+	// last is set before the last write begins. waited is set after that write, and reports whether it had to wait for
 	// the upstream.
 	last   atomic.Bool
 	waited bool
@@ -178,8 +178,8 @@ type bodyPump struct {
 // errPumpStopped is the error of a pump that was stopped before it took any byte of the body.
 var errPumpStopped = errors.New("the exchange ended before the body was sent")
 
-// lastWriteTime is how long sending the rest of a body that was fully read may take once the response is complete. The
-// end of the response waits for it.
+// lastWriteTime is how long the pump may still write, once the response is complete and the body has been read to its
+// end. The end of the response waits for that write.
 const lastWriteTime = 100 * time.Millisecond
 
 // startPump starts sending the rest of the request in the buffer. Unless whole is set, the body follows as it arrives.

@@ -25,10 +25,10 @@ type errUpstreamClosed struct{ error }
 func (e errUpstreamClosed) Unwrap() error { return e.error }
 
 // roundTrip sends the request to the target and reads the head of its response. If a pooled connection turns out to be
-// dead, it uses a new one if that is safe (S-6.8); mayRepeatShared reports when it is over HTTP/2. The returned connection
+// dead, it uses a new one if that is safe (S-6.8); over HTTP/2, mayRepeatShared decides that. The returned connection
 // belongs to the call until giveBack or release. roundTrip composes nothing until it has a connection to write to
-// (S-12.8). If another upstream may be tried after an error, it keeps what it has composed, because the beginning of a body
-// cannot be read again.
+// (S-12.8). If another upstream may be tried after an error, it keeps what it has composed, because the beginning of a
+// body cannot be read again.
 func (c *upstreamCall) roundTrip() (conn *upstreamConn, err error) {
 	defer func() {
 		if err == nil && !c.pump.running || err != nil && c.triesLeft == 0 {
@@ -119,9 +119,10 @@ func (c *upstreamCall) mayRepeat(err error) bool {
 	return errors.As(err, &unsent) || c.isRepeatable()
 }
 
-// blames reports whether an error of roundTrip counts as a failed connection to the upstream (S-18.5): none could be made, a
-// new one ended before any answer, or over HTTP/2 the upstream refused the request. Other errors do not blame it: a
-// connection that has answered may end at any time, an answer may take long, and clients leave.
+// blames reports whether an error of roundTrip counts as a failed connection to the upstream (S-18.5): no connection
+// could be made, a new connection ended before any answer, or the upstream refused the request over HTTP/2. Other
+// errors do not blame it: a connection that has answered may end at any time, an answer may take long, and clients
+// leave.
 func (c *upstreamCall) blames(err error) bool {
 	if c.cancelled() != nil {
 		return false

@@ -57,7 +57,7 @@ func (p *upstreamPool) ready(conn *upstreamConn, c *upstreamCall) bool {
 }
 
 // needsOwnConn reports whether the request must not share its connection, because the upstream might end the connection
-// over it.
+// when it receives so large a head.
 func (c *upstreamCall) needsOwnConn() bool { return c.to.isShared() && c.Bytes() > h2client.LargeHead }
 
 // bodyToShare describes the body for the choice of a shared connection. The bodies of one client hold up only bodies of

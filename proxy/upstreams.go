@@ -25,7 +25,8 @@ const (
 	upstreamSweep = time.Second
 )
 
-// upstreams is the process's side towards all upstreams: their connections, kept across reloads that keep the upstream.
+// upstreams holds what the process has for all upstreams, such as their connections. A connection survives reloads that
+// keep its upstream.
 type upstreams struct {
 	mu    sync.Mutex
 	pools map[config.UpstreamID]*upstreamPool

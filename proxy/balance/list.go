@@ -173,8 +173,8 @@ func (l *List) Left(p *Pick) int {
 	return bits.OnesCount64(left)
 }
 
-// serving returns which of the members are in service. slow has those of them that take part in this choice: an
-// upstream that came back a short time ago takes part only in some choices.
+// serving returns which of the members are in service. slow holds those of them that take part in this choice: an
+// upstream in its slow start takes part only in some choices.
 func (l *List) serving(left uint64, p *Pick) (serving, slow uint64) {
 	var now int64
 	for rest := left; rest != 0; rest &= rest - 1 {

@@ -5,8 +5,8 @@ import (
 	"math/bits"
 )
 
-// inTurn chooses by smooth weighted round robin: every member gains its weight, and the member with the most is chosen
-// and loses what all have gained.
+// inTurn chooses by smooth weighted round robin: in each choice every member gains its weight. The member with the most
+// is chosen, and loses what all members together have gained.
 func (l *List) inTurn(mask uint64) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -13,8 +13,8 @@ const (
 	// tried it without success, up to lastPause.
 	firstPause = 10 * time.Second
 	lastPause  = 5 * time.Minute
-	// trialTime is how long a request that tries such an upstream keeps others from doing so. It may last much longer, for
-	// example because its client sends the body slowly.
+	// trialTime is how long a request that tries such an upstream keeps others from doing so. The request itself may
+	// last much longer, for example because its client sends the body slowly.
 	trialTime = 3 * time.Second
 	// slowStart is the time over which an upstream that is back in service grows to its full share.
 	slowStart = 10 * time.Second

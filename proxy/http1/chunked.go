@@ -53,9 +53,9 @@ func (d *ChunkedDecoder) Reset() {
 // Decode decodes src, which continues where the bytes consumed by the last call ended. It returns the next piece of
 // data, which is a part of src and may be empty; the number of bytes of src that it consumed; and whether the body has
 // ended, including its trailers. Bytes that are not consumed then belong to the next message. If the body has not ended
-// and bytes are left, the caller calls Decode again with the rest. An error is an *Error with status 400 or 431 (a
-// response then means 502). Data before the fault is returned with the error, and every later call returns the same
-// error.
+// and bytes are left, the caller calls Decode again with the rest. An error is an *Error with status 400 or 431; if the
+// body is that of a response, the status to answer is 502. Data before the fault is returned with the error, and every
+// later call returns the same error.
 func (d *ChunkedDecoder) Decode(src []byte) (data []byte, consumed int, done bool, err error) {
 	i := 0
 	if d.state == chunkData {

@@ -40,8 +40,8 @@ type lines struct {
 	close, keepAlive, connectionHasUpgrade bool
 	expectContinue, teTrailers             bool
 
-	// options counts the options in Connection. Each of them must be looked up among the fields, so more options than a
-	// head may have fields are an attack.
+	// options counts the options in Connection. Each option must be looked up among the fields. A head with more
+	// options than it may have fields is an attack.
 	options int
 }
 

@@ -13,8 +13,8 @@ type Head struct {
 	Method, Scheme, Path, Authority, Protocol string
 	// Fields holds the regular fields except host and content-length, in their order. The cookie fields of a request
 	// count as one field, in the place of the first (RFC 9113, section 8.2.3). It has the first value; Cookies holds
-	// the others, and the writer of the head joins them. Separate values share their memory with the table. Joined,
-	// 127 one-byte references to a cookie of 400 bytes would take 50 KB in every waiting request (S-12.8).
+	// the others, and the writer of the head joins them. Separate values share their memory with the table. If they
+	// were joined, 127 one-byte references to a cookie of 400 bytes would take 50 KB in every waiting request (S-12.8).
 	Fields  http1.Fields
 	Cookies []string
 	// Host is the value of the host field. Conflict reports whether there were several host fields, or one that differs

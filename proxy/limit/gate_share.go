@@ -11,7 +11,7 @@ const (
 	// becomes free by itself in that time, no request must give way.
 	patience = 200 * time.Millisecond
 	// stalled is how long a client must have held up its own request before the request must give way. A client that
-	// reads steadily stays below it from 50 KB a second.
+	// reads steadily at 50 KB a second or more stays below it.
 	stalled = 5 * time.Second
 )
 

@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// limiterSample is the number of buckets among which a full shard chooses one to forget for a new one. Of eight
-	// random buckets, one belongs to the longest-unused quarter nine times in ten, and the cost does not depend on the
-	// size of the shard.
+	// limiterSample is the number of buckets among which a full shard chooses one to forget for a new one. Nine times
+	// in ten, one of eight random buckets belongs to the longest-unused quarter. The cost does not depend on the size
+	// of the shard.
 	limiterSample = 8
 	// limiterSweepBatch is how many buckets a sweep looks at before it releases the lock to let requests in.
 	limiterSweepBatch = 256
