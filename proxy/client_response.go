@@ -121,7 +121,9 @@ func (w *http1Work) flush() error {
 
 // send writes to the client, which may be slow.
 func (w *http1Work) send(p []byte) error {
-	w.exchange.call.leaveHead()
+	if w.exchange.answered.Load() { // else another goroutine may be reading the response
+		w.exchange.call.leaveHead()
+	}
 	w.exchange.call.blocks()
 	_, err := w.conn.stream.Write(p)
 	w.exchange.call.unblocks()

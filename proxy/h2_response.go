@@ -148,7 +148,8 @@ func (s *h2Stream) queueHeaded(end bool) error {
 func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) error {
 	h := s.conn
 	most := h2QueueBytes
-	if s.exchange.call.unusual() > 0 {
+	final := status >= 200 // an interim response may be sent while another goroutine reads the final one
+	if final && s.exchange.call.unusual() > 0 {
 		most = h2QueueBytes / 4 // such a head may fill it far beyond
 	}
 	for {
@@ -158,12 +159,14 @@ func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) 
 		if h.out == nil || len(*h.out) < most {
 			break
 		}
-		if status >= 200 && !s.parked && s.park() {
+		if final && !s.parked && s.park() {
 			defer s.unpark()
 			continue // there may be room now
 		}
 		h.waiting++
-		s.exchange.call.leaveHead()
+		if final {
+			s.exchange.call.leaveHead()
+		}
 		s.exchange.call.blocks()
 		h.room.Wait()
 		s.exchange.call.unblocks()
