@@ -127,7 +127,9 @@ func (s *h2Stream) endWait(ahead *lookahead) {
 // shrink gives up memory that the pending data does not need, if many responses wait. The caller holds mu.
 func (s *h2Stream) shrink() {
 	if s.lookahead().crowded() && 2*(len(s.buffer)-s.start) <= cap(s.buffer) {
-		s.buffer, s.start = bytes.Clone(s.buffer[s.start:]), 0
+		rest := bytes.Clone(s.buffer[s.start:])
+		s.giveRoom()
+		s.buffer, s.start = rest, 0
 	}
 }
 

@@ -9,8 +9,10 @@ import (
 // h2Pending is the data of a response that waits for its turn: first buffer, then direct, which belongs to the
 // exchange. The exchange waits until direct is sent.
 type h2Pending struct {
-	buffer    []byte
-	start     int
+	buffer []byte
+	start  int
+	// lent is the pool's buffer behind buffer, or nil if buffer is a small one of the stream's own.
+	lent      *[]byte
 	direct    []byte
 	outWindow int64
 	priority  http2.Priority
@@ -29,6 +31,27 @@ type h2Pending struct {
 func (p *h2Pending) reset(mu *sync.Mutex) {
 	*p = h2Pending{buffer: p.buffer[:0]}
 	p.sent.L = mu
+}
+
+// h2OwnBytes is the most that a stream buffers without a buffer of the pool. A stream keeps its own buffer for later requests,
+// and holds it while these wait for their upstreams, so it must be small (S-12.8).
+const h2OwnBytes = 2 << 10
+
+// makeRoom makes room for n more bytes in the buffer, at most h2SmallBytes in all.
+func (p *h2Pending) makeRoom(n int) {
+	if n += len(p.buffer); n <= h2OwnBytes || p.lent != nil {
+		return
+	}
+	p.lent = outBuffers.Get().(*[]byte)
+	p.buffer = append((*p.lent)[:0], p.buffer...)
+}
+
+// giveRoom gives the pool's buffer back. Its bytes must not be needed any more.
+func (p *h2Pending) giveRoom() {
+	if p.lent != nil {
+		putOutBuffer(p.lent)
+		p.lent, p.buffer, p.start = nil, nil, 0
+	}
 }
 
 // pending returns how many bytes wait.

@@ -65,6 +65,7 @@ func (s *h2Stream) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	if s.headed && len(s.buffer)+len(p) <= h2SmallBytes {
+		s.makeRoom(len(p))
 		s.buffer = append(s.buffer, p...) // no other goroutine reads it before the head is queued
 		return len(p), nil
 	}
@@ -78,6 +79,7 @@ func (s *h2Stream) Write(p []byte) (int, error) {
 		s.buffer, s.start = s.buffer[:0], 0
 	}
 	if len(s.buffer)+len(p) <= h2SmallBytes {
+		s.makeRoom(len(p))
 		s.buffer = append(s.buffer, p...)
 		return len(p), nil
 	}

@@ -116,6 +116,7 @@ func (s *h2Stream) unref() {
 		return
 	}
 	s.h2Body.clear()
+	s.giveRoom()
 	s.conn, s.place.conn = nil, nil
 	if r := &s.request; cap(r.Fields) > cap(s.head.Fields) && cap(r.Fields) <= 2*http2.MaxFields {
 		s.head.Fields = r.Fields[:0] // the stages have grown it
