@@ -34,9 +34,10 @@ type backoffListener struct {
 	closeOnce sync.Once
 }
 
-// newBackoffListener wraps ln so that a temporary error of Accept never ends a server: it is logged as ACCEPT_ERROR with
-// name, at most once in 10 s (S-8.6), and Accept tries again after 5 ms, doubled after every further error in a row up to
-// 1 s (S-12.3). It returns other errors, among them net.ErrClosed. Close ends the pause immediately.
+// newBackoffListener wraps ln so that a temporary error of Accept never ends a server. Accept logs the error as
+// ACCEPT_ERROR with name, at most once in 10 s (S-8.6), and tries again after 5 ms. The pause doubles with each further
+// error in a row, up to 1 s (S-12.3). Accept returns all other errors, among them net.ErrClosed. Close ends the pause
+// immediately.
 func newBackoffListener(ln net.Listener, name string, log *eventlog.Logger) net.Listener {
 	return &backoffListener{Listener: ln, name: name, log: log, closed: make(chan struct{})}
 }

@@ -3,7 +3,7 @@ package proxy
 // accessRule is the rule of access that has refused a request.
 type accessRule uint8
 
-// These are the rules, in the order of accessRules; noRule is that of a request that was let in.
+// These are the rules, in the order of accessRules; noRule is the value for a request that no rule has refused.
 const (
 	noRule accessRule = iota
 	byList

@@ -19,8 +19,9 @@ type boundResponder struct {
 	address string
 }
 
-// bindResponders binds the DNS responders of all listeners (step 6). On an error it closes those that it has bound. They run from
-// then on, as step 7 needs them, and refuse all queries until a source has names. The error names the key and the address.
+// bindResponders binds the DNS responders of all listeners (step 6 of the start). The responders run from then on,
+// because step 7 needs them, and refuse all queries until a source has names. If one cannot be bound, bindResponders
+// closes those that it has bound. The error names the key and the address.
 func bindResponders(cfg *config.Config) (all responders, err error) {
 	defer func() {
 		if err != nil {

@@ -11,19 +11,21 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// adminPort is the daemon's admin socket: none if it is disabled, or held by another live process.
+// adminPort is the daemon's admin socket. It has no socket if the admin socket is disabled, or held by another live
+// process.
 type adminPort struct {
 	socket *admin.Socket
 	log    *eventlog.Logger
 	// handlers carry out the commands: those of a daemon that is still starting, and later those of the running one.
 	handlers atomic.Pointer[admin.Handlers]
-	// cancel ends the serving, which serving waits for; nil before answer.
+	// cancel stops the goroutine that serves the socket; nil before the first call of answer. serving waits for that
+	// goroutine.
 	cancel  context.CancelFunc
 	serving sync.WaitGroup
 }
 
-// bindAdmin binds the admin socket (step 5). If a live process holds the socket, startup continues without one
-// (S-4.4); every other failure ends it.
+// bindAdmin binds the admin socket (step 5). If a live process holds the socket, startup continues without an admin
+// socket (S-4.4). Every other failure ends the startup.
 func bindAdmin(cfg *config.Config, log *eventlog.Logger) (*adminPort, error) {
 	if cfg.AdminSocketPath == "" {
 		return &adminPort{}, nil

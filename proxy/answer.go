@@ -45,7 +45,7 @@ func (x *exchange) sendHead(a *answer, length int64, contentType string) bool {
 		fields.Add("Content-Type", contentType)
 	}
 	if a.status == http.StatusNotModified {
-		length = -1 // it would be that of the answer to a request without a condition (RFC 9110, section 8.6)
+		length = -1 // a length would be that of the answer to an unconditional request (RFC 9110, section 8.6)
 	}
 	x.ruleResponse(&fields)
 	closing := a.closing || x.bodyUnread() || x.cancelled() != nil // a cancellation has interrupted reading from the client

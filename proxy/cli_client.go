@@ -18,9 +18,10 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// runClient asks the running daemon (S-1.4). The socket comes from --socket or from the configuration. The daemon must use
-// that configuration, unless only --socket is given (S-1.7). On a terminal or with --text the answer is shown in a form for
-// people, and otherwise as the daemon's line of JSON: that was promised to programs and scripts, which have no terminal.
+// runClient sends the command to the running daemon and shows its answer (S-1.4). The socket comes from --socket or
+// from the configuration. The daemon must use that configuration, unless only --socket is given (S-1.7). On a terminal
+// or with --text the answer is shown as text for people. Otherwise it is the daemon's line of JSON, which was promised
+// to programs and scripts: they have no terminal.
 func runClient(c commandLine, stdout, stderr io.Writer) int {
 	socket := c.socket
 	if socket == "" {
@@ -84,7 +85,7 @@ func isTerminal(w io.Writer) bool {
 }
 
 // screenOf returns a function that returns the size of the terminal that w writes to, in rows and columns. It returns
-// nil if w is not a terminal, or one that does not move its cursor.
+// nil if w is not a terminal, or if the terminal cannot move its cursor.
 func screenOf(w io.Writer) func() (rows, columns int) {
 	if !isTerminal(w) || os.Getenv("TERM") == "dumb" {
 		return nil

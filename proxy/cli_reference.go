@@ -1,7 +1,7 @@
 package proxy
 
 // CommandLine describes the command line for the man page and for shell completions. It holds the tables of
-// cli_table.go without what only the program needs.
+// cli_table.go, except the parts that only the program needs.
 type CommandLine struct {
 	// Commands are the program's commands; the first has no name and is the daemon.
 	Commands []CommandReference
@@ -21,13 +21,14 @@ type CommandReference struct {
 	Summary string
 	// Operands are the words that the command needs after its name.
 	Operands []OperandReference
-	// Flags are the names of the command's flags other than --version and --help; of a group only one makes sense.
+	// Flags are the names of the command's flags other than --version and --help. The flags of one group are
+	// alternatives.
 	Flags [][]string
 }
 
 // OperandReference is a word that a command needs after its name.
 type OperandReference struct {
-	// Name is the placeholder of the word, HOST for the host of a site.
+	// Name is the placeholder of the word, such as HOST for the host of a site.
 	Name string
 	// Values are the words that it can be; nil for any.
 	Values []string
@@ -37,7 +38,7 @@ type OperandReference struct {
 type FlagReference struct {
 	// Name is the flag's name without hyphens.
 	Name string
-	// Value is the placeholder of the flag's value, PATH for a file; "" for a flag without a value.
+	// Value is the placeholder of the flag's value, such as PATH for a file; "" for a flag without a value.
 	Value string
 	// Summary says what the flag does, as the end of a sentence without a full stop.
 	Summary string

@@ -36,8 +36,8 @@ type cliCommand struct {
 	Summary string
 	// Operands are the words that the command needs after its name.
 	Operands []cliOperand
-	// Flags are the names of the command's flags other than --version and --help, in the order of the usage text. A
-	// group of flags of which only one makes sense is one entry.
+	// Flags are the names of the command's flags other than --version and --help, in the order of the usage text. Flags
+	// that are alternatives form one group.
 	Flags [][]string
 	// run carries out the command and returns the exit code.
 	run func(c commandLine, stdout, stderr io.Writer) int

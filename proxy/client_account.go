@@ -12,7 +12,7 @@ import (
 // has a connection or a request.
 type clientAccount struct {
 	key limit.Key
-	// conns is the number of the client's connections, and leaving how many of them were told to make room. requests is
+	// conns is the number of the client's connections. leaving is how many of them were told to make room. requests is
 	// the number of its requests in flight that came through trusted proxies. The registry's mu guards all three.
 	conns, leaving, requests int
 	// proxy reports whether the account belongs to a trusted proxy. No share applies to it, because its requests are
@@ -22,10 +22,10 @@ type clientAccount struct {
 	upstreams share.Client
 	// parked is how many bytes the client's parked answers hold. The mu of parkedAnswers guards it.
 	parked int64
-	// turns are the turns that the client's goroutines take to compute. It is nil until the client first has crowdConns
-	// connections.
+	// turns are the turns in which the client's goroutines compute (turn.go). It is nil until the client first has
+	// crowdConns connections.
 	turns atomic.Pointer[turns]
-	// room has the client's goroutines that wait for room for their streams. The mu of h2Room guards it.
+	// room lists the client's goroutines that wait for room for their streams. The mu of h2Room guards it.
 	room h2RoomLine
 }
 
@@ -65,7 +65,7 @@ func (account *clientAccount) crowd() {
 	}
 }
 
-// intake returns what bounds the client's streams, or nil if it takes no turns.
+// intake returns what bounds the client's streams, or nil if the client takes no turns.
 func (account *clientAccount) intake() *intake {
 	if account == nil {
 		return nil
@@ -89,7 +89,7 @@ func (a accounts) forget(account *clientAccount) {
 	}
 }
 
-// exceeds reports whether the account has used up a share of the connections. A trusted proxy has no share.
+// exceeds reports whether the client holds its share of the connections, or more. A trusted proxy has no share.
 func (account *clientAccount) exceeds(share int) bool {
 	return !account.proxy && account.conns >= share
 }

@@ -17,7 +17,8 @@ type http1Body struct {
 	failed error
 	// dry reports whether the last read found nothing.
 	dry bool
-	// long is the buffer for chunks once the bytes that came with the head are consumed. It is nil while it holds none.
+	// long is the buffer for chunks once the bytes that came with the head are consumed. It is nil before that, and
+	// again after a read that found nothing.
 	long       *[]byte
 	start, end int
 }
@@ -43,8 +44,8 @@ func (b *http1Body) read(room []byte, wait bool) ([]byte, error) {
 	return data, err
 }
 
-// await implements bodyAwaiter. It waits for the socket: if the last read found nothing, TLS holds nothing either. It does
-// not know how many bytes have arrived, and returns -1.
+// await implements bodyAwaiter. If the last read found nothing, it waits for bytes on the socket: TLS then holds none
+// either. It returns -1, because it does not know how many bytes have arrived.
 func (b *http1Body) await() int {
 	if b.dry {
 		_ = b.work.conn.socket.awaitBytes() // the next read returns the error
@@ -72,7 +73,8 @@ func (b *http1Body) readPart(room []byte) ([]byte, error) {
 	return data, nil
 }
 
-// endsEarly turns a read of zero bytes into io.ErrUnexpectedEOF: a closed connection never ends a body.
+// endsEarly returns the error for a read of zero bytes. At the end of the connection that is io.ErrUnexpectedEOF,
+// because a closed connection never ends a body.
 func endsEarly(err error) error {
 	if err == io.EOF || err == nil {
 		return io.ErrUnexpectedEOF

@@ -28,7 +28,7 @@ type clientDemand struct {
 	// host is the host of the site. id is equal for demands that accept the same certificates.
 	host, id string
 	certs    *config.ClientCerts
-	// tls is the configuration of handshakes for the site. It is created at the first one.
+	// tls is the configuration of handshakes for the site. It is created at the first handshake.
 	tls atomic.Pointer[tls.Config]
 }
 

@@ -9,9 +9,9 @@ import (
 )
 
 // close ends the connection, whatever the reason. After a truncated response it sends no close_notify, so that a body
-// that ends with the connection does not look complete (S-6.10). Data that the kernel has not sent yet still belongs to
-// the connection, which ends when the client has taken it. If the client does not take it, the kernel is told to
-// discard it, because it would otherwise keep it for minutes (S-12.9).
+// that ends with the connection does not look complete (S-6.10). If the kernel still has data to send, close waits
+// until the kernel has sent it. If the client does not take the data, close tells the kernel to discard it: the kernel
+// would otherwise keep it for minutes (S-12.9).
 func (c *clientConn) close() {
 	discard := c.takesNothing() || c.isCut()
 	if !discard && !c.aborted {
@@ -41,13 +41,13 @@ func (c *clientConn) takesNothing() bool {
 	}
 	switch deadline.Phase(c.late.Load()) {
 	case deadline.PhaseIdle, deadline.PhaseFirst, deadline.PhaseHead, deadline.PhaseNone:
-		return c.forced.Load() // it is late with a request, but may still be reading an earlier response
+		return c.forced.Load() // the client is late with a request, but may still be reading an earlier response
 	}
 	return true
 }
 
-// flush waits until the kernel has sent everything that was written. Usually it already has, and flush returns
-// immediately. It returns false after flushTime without progress.
+// flush waits until the kernel has sent everything that was written. Usually the kernel has done so already, and flush
+// returns immediately. It returns false after flushTime without progress.
 func (c *clientConn) flush() bool {
 	if c.isFlushed() {
 		return true
@@ -71,8 +71,8 @@ func (c *clientConn) beginFlush() bool {
 	return c.timer.Set(deadline.PhaseFlush, c.server.flushTime())
 }
 
-// flushTime returns how long a client may read nothing of an answer whose rest is only in the kernel. During a shutdown
-// the time is shorter, so that a silent client does not delay it.
+// flushTime returns how long a client may read nothing of an answer that is completely written to the kernel. The time
+// is shorter during a shutdown, so that a silent client does not delay the shutdown.
 func (s *siteServer) flushTime() time.Duration {
 	if s.draining() {
 		return min(s.bodyIdle(), drainFlushTime)
@@ -137,9 +137,9 @@ func (c *clientConn) interrupt() {
 	c.idle.EndReadAndWrite()
 }
 
-// isStuck reports whether a write has waited for the client for the idle time of a body without any progress. Requests
-// and frames that still arrive do not count as progress. It does not matter which goroutine writes: crypto/tls answers
-// a KeyUpdate, and sends alerts, while it reads. The sweeper calls isStuck.
+// isStuck reports whether a write has waited for the client, without any progress, for as long as a body may be idle.
+// Requests and frames that still arrive do not count as progress. It does not matter which goroutine writes: crypto/tls
+// answers a KeyUpdate, and sends alerts, while it reads. The sweeper calls isStuck.
 func (c *clientConn) isStuck() bool {
 	switch now := c.server.registry.sweeper.Clock.Load(); {
 	case !c.socket.writing.Load():
@@ -168,7 +168,7 @@ func (s *h2Stream) bePatient(patience time.Duration) { s.conn.client.bePatient(p
 // cutStuck ends a connection in phase p whose client reads nothing.
 func (c *clientConn) cutStuck(p deadline.Phase) {
 	if !c.timer.EndIn(p) {
-		return // it has moved on, and the next sweep looks again
+		return // the connection has moved on to another phase, and the next sweep looks again
 	}
 	c.late.Store(int64(deadline.PhaseBody))
 	if h := c.http2.Load(); h != nil {
@@ -182,8 +182,8 @@ func (c *clientConn) cutStuck(p deadline.Phase) {
 	c.abort()
 }
 
-// lingerClose closes the sending half and keeps reading for a while: closing a connection on which bytes arrive resets it,
-// and the client could lose the answer (RFC 9112, section 9.6).
+// lingerClose closes the sending half and keeps reading for a while. If it closed the connection while bytes arrive,
+// the kernel would reset it, and the client could lose the answer (RFC 9112, section 9.6).
 func (c *clientConn) lingerClose() {
 	if !c.beginLinger() || c.tls != nil && c.tls.CloseWrite() != nil {
 		return
@@ -204,8 +204,8 @@ func (c *clientConn) discard(room roomLender) error {
 	return err
 }
 
-// discardRoom is room for bytes that are discarded. It takes a buffer only while there are bytes to read: a client can leave
-// many connections with an unread body for a few bytes each (S-12.8).
+// discardRoom is room for bytes that are discarded. It takes a buffer only while there are bytes to read, because a few
+// bytes each are enough for a client to leave many connections with an unread body (S-12.8).
 type discardRoom struct{ buffer *[]byte }
 
 // lend implements roomLender.

@@ -21,9 +21,9 @@ import (
 type clientConn struct {
 	connEntry
 	server *siteServer
-	// stream carries requests and responses. It is secure, or the socket if there is no TLS.
+	// stream carries requests and responses. It points to secure if there is TLS, and is the socket if there is none.
 	stream net.Conn
-	// tls is nil on a redirect port. secure writes to it.
+	// tls is the TLS connection; nil on a redirect port. secure wraps it.
 	tls    *tls.Conn
 	secure clientTLS
 	tcp    *net.TCPConn
@@ -52,8 +52,8 @@ type clientConn struct {
 	one [1]byte
 	// aborted reports whether the last response was not sent completely.
 	aborted bool
-	// revived reports whether the connection was ended as idle while a request was arriving. It then ends with that
-	// request.
+	// revived reports whether the connection was ended as idle while a request was arriving. The connection then ends
+	// after that request.
 	revived bool
 	// progress records how much the client has taken. stuck is when a write began to wait without progress, or 0. Only
 	// the sweeper uses them.
@@ -86,10 +86,12 @@ type clientConn struct {
 // http1Work is the state of an HTTP/1 request in flight, from a pool: the buffers, the parsed head and the exchange.
 type http1Work struct {
 	conn *clientConn
-	// in holds bytes that were read; in[start:end] is not consumed yet. Strings of the current head point before start.
+	// in holds bytes that were read; in[start:end] is not consumed yet. The strings of the current head point into the
+	// part before start.
 	in         []byte
 	start, end int
-	// out holds bytes to be sent. It is nil while there are none: the response, or the client, may be slow (S-12.8). outBuffer is the pool's buffer behind it.
+	// out holds bytes to be sent. It is nil while there are none, so that a slow response or client costs no buffer
+	// (S-12.8). outBuffer is the pooled buffer that out uses.
 	out       []byte
 	outBuffer *[]byte
 
@@ -97,10 +99,10 @@ type http1Work struct {
 	request  Request
 	exchange exchange
 	body     http1Body
-	// trailerNames backs request.TrailerNames and is kept for its memory.
+	// trailerNames backs request.TrailerNames. It is kept so that the next request can reuse its memory.
 	trailerNames []string
 
-	// chunked reports whether the response body is sent in chunks, bodyless whether none is sent.
+	// chunked reports whether the response body is sent in chunks. bodyless reports whether no body is sent.
 	chunked, bodyless bool
 	// closeAfter reports whether the connection ends with this response.
 	closeAfter bool
@@ -303,7 +305,7 @@ func (c *clientConn) serveHTTP1(resumed bool) (dormant bool) {
 }
 
 // beginWait begins the wait for the next request, during which the connection holds neither buffers nor an exchange. It
-// returns false if the connection must end. The first request has the deadline of the handshake.
+// returns false if the connection must end. The wait for the first request has the same timeout as the handshake.
 func (c *clientConn) beginWait(p deadline.Phase, timeout time.Duration) bool {
 	if !c.timer.Set(p, timeout) {
 		return false
@@ -319,6 +321,6 @@ func (c *clientConn) beginWait(p deadline.Phase, timeout time.Duration) bool {
 // quarter of what an idle connection costs; starting another goroutine costs a few microseconds.
 const dormantAfter = time.Second
 
-// hungUp reports whether the client has closed the connection or its sending half. Closing the sending half after a
-// complete request is how a client leaves (nginx treats it in the same way).
+// hungUp reports whether the client has closed the connection or its sending half. A client that closes its sending
+// half after a complete request counts as gone, as it does in nginx.
 func (c *clientConn) hungUp() bool { return hungUp(c.fd) }

@@ -51,7 +51,7 @@ func (c *clientConn) Extend(p deadline.Phase) time.Duration {
 	}
 	switch p {
 	case deadline.PhaseStreams:
-		return c.server.bodyIdle() // isStuck ends it
+		return c.server.bodyIdle() // a connection whose client takes nothing is ended by Look, through isStuck
 	case deadline.PhaseFlush:
 		if c.progressed() {
 			return c.server.flushTime()

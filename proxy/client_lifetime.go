@@ -15,9 +15,9 @@ func (c *clientConn) deadline() *deadline.Timer { return &c.timer }
 // peer implements accountedConn.
 func (c *clientConn) peer() netip.Addr { return c.peerAddr }
 
-// idleFor implements accountedConn. A connection without a request in flight is idle. A connection that has not sent a
-// request yet is idle only after freshGrace, because its request is most likely under way. The same holds for a
-// connection whose handshake has received nothing for that long (S-12.10).
+// idleFor implements accountedConn. A connection without a request in flight is idle. But a connection that has not
+// sent a request yet is idle only after freshGrace, because its request is most likely under way. A connection in its
+// handshake is idle once it has received nothing for freshGrace (S-12.10).
 func (c *clientConn) idleFor() (time.Duration, bool) {
 	switch c.timer.Phase() {
 	case deadline.PhaseHandshake:
@@ -50,8 +50,8 @@ func (c *clientConn) drainGrace() time.Duration {
 // connection.
 const freshGrace = time.Second
 
-// freshDrainGrace is how long after its handshake a new connection has for its first request when the daemon shuts
-// down: enough for two retransmissions of a lost packet. Unlike a used connection, it must not be closed at just any
+// freshDrainGrace is how long after its handshake a new connection has for its first request during a shutdown. It is
+// enough for two retransmissions of a lost packet. A new connection, unlike a used one, must not be closed at just any
 // time, because its client expects an answer.
 const freshDrainGrace = 5 * time.Second
 
@@ -70,7 +70,7 @@ func (c *clientConn) use() connUse {
 	return useRequest
 }
 
-// endIdle implements accountedConn. A request whose bytes have arrived is not lost.
+// endIdle implements accountedConn. It does not close a connection on which bytes of a request have arrived.
 func (c *clientConn) endIdle() bool {
 	if c.hasReceived() {
 		return false
@@ -107,9 +107,9 @@ func (c *clientConn) drain() {
 	}
 }
 
-// revive undoes the end of an idle connection, which a drain, the need for room or the deadline has decided. The
-// connection's goroutine calls it when it has nevertheless read a request. That request had left the kernel before the
-// end was decided, so it was received before the connection ended (S-12.12). revive sets the deadline for what follows
+// revive undoes the end of an idle connection that a drain, the need for room or a deadline has ended. The connection's
+// goroutine calls revive if it has read a request all the same. It took that request from the kernel before the end was
+// decided, so the request was received before the connection ended (S-12.12). revive sets the deadline for what follows
 // and reports whether to serve the request. The connection ends after that request.
 func (c *clientConn) revive(p deadline.Phase, timeout time.Duration) bool {
 	if !c.takeBackEnd(p, timeout) {

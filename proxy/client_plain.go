@@ -8,8 +8,8 @@ import (
 // plainHTTPBody is the answer to plain HTTP on a port for HTTPS (S-5.14).
 const plainHTTPBody = "This port speaks HTTPS."
 
-// refusePlainHTTP answers a client that speaks HTTP where TLS was expected, judged by the handshake error, and ends the
-// connection. It does not answer before step 8 of the start (S-4.3).
+// refusePlainHTTP answers a client that speaks HTTP where TLS was expected, and ends the connection. It recognises such
+// a client by the first bytes in the handshake error. Before step 8 of the start it does not answer (S-4.3).
 func (c *clientConn) refusePlainHTTP(handshake error) {
 	var record tls.RecordHeaderError
 	if !errors.As(handshake, &record) || record.Conn == nil || !beginsHTTP(record.RecordHeader) || !c.server.gate.isOpen() {

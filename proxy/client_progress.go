@@ -9,16 +9,16 @@ import (
 
 // clientProgress records how much of the written data a client has taken, as seen by sweeps. Only the sweeper uses it.
 type clientProgress struct {
-	// taken is how much the client had taken at the last look, looked the time of the last sweep, and moved the time of
-	// the last change.
+	// taken is how much the client had taken at the last look. looked is the time of the last sweep, and moved the time
+	// when taken last changed.
 	taken         uint64
 	looked, moved int64
-	// quiet is one more than the number of bytes written when all of them were found to be taken, else 0.
+	// If the client had taken all written bytes at the last look, quiet is their number plus one. Otherwise it is 0.
 	quiet uint64
 }
 
 // progressed reports whether the client has taken some of the written data since the previous sweep. All callers within
-// one sweep get the same answer. Data that the kernel has queued since does not count.
+// one sweep get the same answer. Data that is only queued in the kernel does not count.
 func (c *clientConn) progressed() bool {
 	return c.progress.sweep(c.server.registry.sweeper.Clock.Load(), c.socket.written.Load(), c)
 }
@@ -27,8 +27,8 @@ func (c *clientConn) progressed() bool {
 // again shows nothing new until more is written.
 func (c *clientConn) allTaken() bool { return c.progress.quiet == c.socket.written.Load()+1 }
 
-// takenReader returns how many of the bytes written to a connection the peer has acknowledged, and whether these are
-// all.
+// takenReader can tell how many of the bytes written to a connection the peer has acknowledged, and whether that is all
+// of them. ok is false if it cannot find out.
 type takenReader interface {
 	takenBytes() (taken uint64, all, ok bool)
 }

@@ -7,8 +7,8 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// serveRequests answers the request whose first bytes are in the buffer, and all that follow it there. It reports whether
-// the connection stays open.
+// serveRequests answers the request whose first bytes are in the buffer, and all further requests in the buffer. It
+// reports whether the connection stays open.
 func (w *http1Work) serveRequests() bool {
 	defer w.exchange.turn.give() // even after a panic
 	for {
@@ -42,7 +42,7 @@ func (w *http1Work) serveOne() bool {
 	w.begin()
 	x := &w.exchange
 	c.server.handler.handle(x)
-	w.head.Fields = w.request.Fields[:0] // the stages have grown the list, so the next head uses its memory
+	w.head.Fields = w.request.Fields[:0] // the stages may have grown the list; the next head reuses its memory
 	if x.abort {
 		c.aborted = true
 		return false
@@ -125,15 +125,16 @@ func (w *http1Work) resetExchange() {
 }
 
 // opensTunnel reports whether a request asks for a tunnel, which is always refused. The bytes after it must not be read
-// as a request (RFC 9931): they may be meant for the tunnel, supplied by a third party and sent early by the client.
+// as a request (RFC 9931). They may be data for the tunnel that the client has sent early, and a third party may have
+// supplied that data.
 func opensTunnel(head *http1.Request) bool { return head.Method == "CONNECT" }
 
-// refuse answers a malformed head, counted by the limiter like any request, and closes the connection.
+// refuse answers a malformed head and closes the connection. The limiter counts the head like any request.
 func (w *http1Work) refuse(refused *http1.Error) {
 	w.refuseWith("-", answerStatus(refused.Status), refused.Reason)
 }
 
-// refuseWith does the same with a given answer and a given reason for the log.
+// refuseWith does what refuse does, with a given answer and a given reason for the log.
 func (w *http1Work) refuseWith(method string, a *answer, reason string) {
 	c := w.conn
 	w.request = c.newRequest()

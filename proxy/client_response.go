@@ -28,7 +28,7 @@ func (w *http1Work) takeOut() {
 	}
 }
 
-// giveOut returns the buffer for the output, which has been sent, to its pool.
+// giveOut returns the output buffer to its pool. The output must have been sent.
 func (w *http1Work) giveOut() {
 	if w.outBuffer != nil {
 		*w.outBuffer = w.out // a long head may have enlarged it
@@ -103,7 +103,7 @@ func (w *http1Work) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Flush implements clientWriter. The next part may take long to arrive, so it keeps no buffer.
+// Flush implements clientWriter. It keeps no buffer, because the next part may take long to arrive.
 func (w *http1Work) Flush() error {
 	err := w.flush()
 	w.giveOut()

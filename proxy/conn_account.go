@@ -19,7 +19,7 @@ type accountedConn interface {
 	idleFor() (time.Duration, bool)
 	// use returns what the connection is in use for.
 	use() connUse
-	// endIdle closes the connection if it is still idle. It reports whether it was.
+	// endIdle closes the connection if it is still idle, and reports whether it was.
 	endIdle() bool
 	// drain closes the connection once it has nothing in flight (S-11.1).
 	drain()
@@ -84,7 +84,7 @@ const (
 	ended
 )
 
-// decided is the channel of tickets that need not wait.
+// decided is the channel of tickets that need not wait. It is already closed.
 var decided = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // wait waits for the result and returns it.

@@ -39,13 +39,13 @@ type connRegistry struct {
 	// gatherings are the connections that collect TLS records to send them together.
 	gatherings gatherings
 
-	// busy is where goroutines rest that read or write without waiting.
+	// busy is the queue for goroutines that have read or written for long without waiting.
 	busy *busyQueue
 	// room is the room for streams over HTTP/2 that have begun and do not wait for anything yet.
 	room h2Room
 
-	// poller waits for the requests of dormant connections; nil if connections keep their goroutines. A connection becomes
-	// dormant when it has been idle for dormantAfter.
+	// poller waits for the requests of dormant connections; nil if connections keep their goroutines. A connection
+	// becomes dormant, and gives up its goroutine, when it has been idle for dormantAfter.
 	poller       *readiness.Poller
 	dormantAfter time.Duration
 
@@ -82,7 +82,7 @@ func newConnRegistry(limit, share int, s *deadline.Sweeper) *connRegistry {
 }
 
 // accepts counts a loop that accepts connections. The loop calls the returned function when it has ended. A drain waits
-// for the loops, so that no accepted connection is missed because it was not counted yet.
+// for the loops, so that it does not miss an accepted connection that is not counted yet.
 func (r *connRegistry) accepts() (ended func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -159,7 +159,7 @@ func (r *connRegistry) add(c accountedConn, t *ticket) bool {
 	return true
 }
 
-// stays cancels the order to make room on a connection on which a request has arrived.
+// stays withdraws the order to make room from a connection on which a request has arrived.
 func (r *connRegistry) stays(c accountedConn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -168,7 +168,7 @@ func (r *connRegistry) stays(c accountedConn) {
 	}
 }
 
-// staysLocked unmarks a leaving connection. It reports whether it was leaving. The caller holds mu.
+// staysLocked unmarks a leaving connection. It reports whether the connection was leaving. The caller holds mu.
 func (r *connRegistry) staysLocked(c accountedConn) bool {
 	e := c.entry()
 	if !e.leaving {
@@ -321,8 +321,8 @@ func (r *connRegistry) close() {
 	r.endIfDrained()
 }
 
-// awaitEnd waits until the connections that close has cut have ended, and with them their exchanges, so that each can
-// still write its log line. It waits no longer than limit.
+// awaitEnd waits for the end of the connections that close has cut. Their exchanges end with them, so each can still
+// write its log line. It waits no longer than limit.
 func (r *connRegistry) awaitEnd(limit time.Duration) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()

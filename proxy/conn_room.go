@@ -25,9 +25,9 @@ const (
 	longestIdleKept = 64
 	// asksPerCall bounds how many connections with a new request one call of tellToLeave may encounter.
 	asksPerCall = 2 * longestIdleKept
-	// looksPerSweep bounds how many connections are examined between two sweeps for clients that hold their share. For
-	// other clients the bound is twice as high. The lock is held during the search, and each request that ends while
-	// others wait causes one.
+	// looksPerSweep bounds how many connections are examined between two sweeps on behalf of clients that hold their
+	// share. On behalf of other clients the bound is twice as high. The bound is needed because the lock is held during
+	// a search, and each request that ends while connections wait causes a search.
 	looksPerSweep = 200_000
 )
 
@@ -54,9 +54,10 @@ type leavingConn struct {
 	at int64
 }
 
-// makeRoom gives the free room to waiting connections, and tells other connections to leave for the rest (S-12.2,
-// S-12.6): an idle connection, or else one of a client that holds more than its share. A client that holds its own
-// share is refused if no connection is idle. All others wait. The caller holds mu.
+// makeRoom gives the free room to waiting connections. For each of those that still wait, it tells another connection
+// to leave (S-12.2, S-12.6): an idle connection, or else one of a client that holds more than its share. If no
+// connection is idle, it refuses waiting connections of clients that hold their own share. All others continue to wait.
+// The caller holds mu.
 func (r *connRegistry) makeRoom() {
 	for len(r.queue) > 0 && r.open < r.limit {
 		t := r.queue[0]
@@ -111,7 +112,8 @@ func (r *connRegistry) tellToLeave(holdsShare bool) bool {
 			r.isLeaving(conn)
 			return true
 		}
-		// A request has just arrived on it. It may continue to look idle, because its goroutine may wait for mu.
+		// A request has just arrived on this connection. The connection may still look idle, because its goroutine may
+		// be waiting for mu.
 		conn.entry().asked = r.idle.round
 	}
 	if holdsShare {
@@ -135,9 +137,10 @@ func (r *connRegistry) isLeaving(conn accountedConn) {
 	r.leaving = append(r.leaving, leavingConn{conn, r.sweeper.Clock.Load()})
 }
 
-// nextIdle removes from the list the connection that has been idle longest among those that may make room, or returns
-// nil if there is none. known is false if too many connections were examined since the last sweep to be sure. One
-// search serves many calls: a connection that becomes idle later has been idle for less time.
+// nextIdle returns the connection that has been idle longest among those that may make room, and removes it from the
+// list. It returns nil if there is none. known is false if nextIdle could not search, because too many connections were
+// examined since the last sweep. One search serves many calls: a connection that becomes idle later has been idle for
+// less time.
 func (r *connRegistry) nextIdle(holdsShare bool) (conn accountedConn, known bool) {
 	list := &r.idle
 	now := r.sweeper.Clock.Load()

@@ -37,7 +37,8 @@ type Daemon struct {
 
 	// reloading serialises reloads (S-3.3) and guards the fields below it.
 	reloading sync.Mutex
-	// reported holds the drift of static keys that was already reported, so that it is reported only once (S-3.4).
+	// reported holds the changes of static keys (drift) that were already reported, so that each is reported only once
+	// (S-3.4).
 	reported map[string]string
 	// last is the last reload's result; nil before the first. history also holds earlier ones.
 	last    atomic.Pointer[admin.ReloadStatus]
@@ -69,9 +70,9 @@ func newDaemon(cfg *config.Config, opts Options, dynamic *atomic.Pointer[Dynamic
 	}
 }
 
-// startBackgroundTasks starts what runs in parallel with the requests (step 9): certificate renewal and expiry warnings, the limiter's
-// eviction, the reloads that signals ask for, the admin socket, and systemd's watchdog. It fails if systemd's watchdog
-// settings are invalid.
+// startBackgroundTasks starts the tasks that run in parallel with the requests (step 9): certificate renewal and expiry
+// warnings, the limiter's eviction, the reloads that signals ask for, the admin socket, and systemd's watchdog. It
+// fails if systemd's watchdog settings are invalid.
 func (d *Daemon) startBackgroundTasks() error {
 	watchdog, err := systemd.WatchdogInterval()
 	if err != nil {
@@ -108,8 +109,8 @@ func (d *Daemon) startBackgroundTasks() error {
 	return nil
 }
 
-// alive returns true once it has seen that the parts work on which all connections depend: the locks of the connections'
-// account and of the limiter can be taken, and the sweeper has swept since. It returns false if the context ends first.
+// alive checks the parts on which all connections depend. It returns true once it has taken the locks of the connection
+// registry and of the limiter, and the sweeper has begun another sweep. It returns false if the context ends first.
 func (d *Daemon) alive(ctx context.Context) bool {
 	d.shared.conns.count()
 	d.shared.limits.limiter.Tracked()

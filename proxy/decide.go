@@ -20,9 +20,9 @@ const (
 	hostUnknown
 	// toOwnHost is a request for an alias that is redirected to the site's host.
 	toOwnHost
-	// pathAmbiguous is a request whose route depends on the reader of its path (S-14.3).
+	// pathAmbiguous is a request whose path other programs may read as that of another route (S-14.3).
 	pathAmbiguous
-	// routeMissing is a request that no route takes, for a site without an upstream.
+	// routeMissing is a request that no route takes, and whose site has no upstream.
 	routeMissing
 	// atLastHop is a request that must not be forwarded (S-6.18).
 	atLastHop
@@ -35,16 +35,17 @@ const (
 // decision is what becomes of a request, as far as its head and the configuration say.
 type decision struct {
 	outcome outcome
-	// site is the site that has the request's host; nil if there is none, or if the outcome does not depend on it.
+	// site is the site that has the request's host; nil if there is none, or if the outcome does not depend on the
+	// site.
 	site *site
-	// route is the route whose settings apply; nil without a site. Unless a route of the file takes the request, it is the
-	// site's own.
+	// route is the route whose settings apply; nil without a site. If no route of the file takes the request, it is the
+	// site's own route.
 	route *route
 }
 
-// decide decides what becomes of a request for a host on a running listener (S-14.5). It is the only place that does, and a
-// pure function: what it says depends on the configuration and the head of the request, and it changes neither. host is
-// the lower-cased host without port; "" if the request named none or an invalid one.
+// decide decides what becomes of a request for a host on a running listener (S-14.5). No other code decides this.
+// decide is a pure function: the decision depends only on the configuration and the head of the request, and decide
+// changes neither. host is the lower-cased host without port; "" if the request named none or an invalid one.
 func (d *DynamicConfig) decide(listener int, host string, r *Request) decision {
 	switch r.Method {
 	case http.MethodConnect, http.MethodTrace:

@@ -106,8 +106,8 @@ func (d *comparison) waiting(running, file []config.Listener) {
 	}
 }
 
-// certificates compares those of one listener by position. The list of files is static, so a reload leaves their number
-// unchanged.
+// certificates compares the certificates of one listener by position. The list of certificate files is static, so a
+// reload does not change their number.
 func (d *comparison) certificates(listener config.Listener, old, next []*tls.Certificate) {
 	for i := range min(len(old), len(next)) {
 		if slices.EqualFunc(old[i].Certificate, next[i].Certificate, bytes.Equal) {
@@ -170,7 +170,8 @@ func keyValues(texts []config.KeyText) []keyValue {
 	return values
 }
 
-// keys returns the keys of the site other than its host, in the order of the documentation, and its listener.
+// keys returns the listener of the site, and then the site's keys other than its host, in the order of the
+// documentation.
 func (s servedSite) keys() []keyValue {
 	keys := []keyValue{
 		{"listener", s.listener},

@@ -16,8 +16,8 @@ const (
 	maxShownPerSite = 5
 )
 
-// answerChanges lists for each site that a reload changes a few requests that would be answered differently (S-21.3): those of
-// the tests in either file, and those for the paths of the site's routes.
+// answerChanges lists, for each site that a reload changes, a few requests that would be answered differently (S-21.3).
+// It compares the requests of the tests in both files, and requests for the paths of the site's routes.
 func answerChanges(old, next *DynamicConfig) []admin.AnswerChange {
 	var changes []admin.AnswerChange
 	for is := range next.sites.all() {

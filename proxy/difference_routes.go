@@ -13,7 +13,7 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// routeKey tells the routes of a site apart. kind is "exact" or "prefix".
+// routeKey distinguishes the routes of a site. kind is "exact" or "prefix".
 type routeKey struct{ path, kind, methods string }
 
 func (k routeKey) compare(other routeKey) int {
@@ -28,8 +28,9 @@ func keyOf(r config.Route) routeKey {
 	return routeKey{path: r.Path, kind: "prefix"}
 }
 
-// routesByKey returns the routes of a site by what tells them apart. The methods are part of that only if one of the sides
-// has several routes with the same path and kind. Otherwise other methods are a change of the route.
+// routesByKey returns the routes of a site by key. others are the routes of the same site in the other configuration.
+// The key has methods only if one of the two has several routes with the same path and kind. Otherwise, different
+// methods count as a change of the route.
 func routesByKey(routes, others []config.Route) map[routeKey]config.Route {
 	most := map[routeKey]int{}
 	for _, side := range [][]config.Route{routes, others} {
@@ -51,7 +52,8 @@ func routesByKey(routes, others []config.Route) map[routeKey]config.Route {
 	return byKey
 }
 
-// routes compares the routes of a site that stays. What a route has from its site is a change of the site and not repeated.
+// routes compares the routes of a site that stays. It leaves out the changes in ofSite, which a route inherits from its
+// site: they are already listed for the site.
 func (d *comparison) routes(was, is servedSite, ofSite []admin.KeyChange) {
 	before, after := routesByKey(was.config.Routes, is.config.Routes), routesByKey(is.config.Routes, was.config.Routes)
 	for _, key := range slices.SortedFunc(maps.Keys(before), routeKey.compare) {

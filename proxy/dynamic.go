@@ -37,14 +37,14 @@ type DynamicConfig struct {
 	sites siteTable
 	// expects are the tests in the file.
 	expects []config.Expect
-	// ordered holds, by running listener, the names for which it orders certificates (S-5.7); nil if it is not in ACME
-	// mode.
+	// ordered holds, for each running listener, the names for which the listener orders certificates (S-5.7). An entry
+	// is nil if the listener is not in ACME mode.
 	ordered [][]string
 }
 
-// buildDynamic makes the dynamic part of cfg for the running listeners. At startup they are those of cfg itself; at a
-// reload the sites of a listener that was added to the file wait for a restart, as the listener does (S-3.4). It fails
-// if a site uses https to its upstream and the system has no root certificates to verify it with.
+// buildDynamic makes the dynamic part of cfg for the running listeners. At startup the running listeners are those of
+// cfg itself. At a reload, a listener that was added to the file waits for a restart, and so do its sites (S-3.4). It
+// fails if a site uses https to its upstream and the system has no root certificates to verify it with.
 func buildDynamic(cfg *config.Config, running []config.Listener, now time.Time) (*DynamicConfig, error) {
 	dynamic := newDynamic(cfg, running, now)
 	roots := newRootsOnce()
@@ -56,7 +56,8 @@ func buildDynamic(cfg *config.Config, running []config.Listener, now time.Time) 
 	return dynamic, nil
 }
 
-// newDynamic makes the dynamic part of cfg for the running listeners, as far as decisions need it.
+// newDynamic makes the dynamic part of cfg for the running listeners, without the root certificates, which no decision
+// needs.
 func newDynamic(cfg *config.Config, running []config.Listener, now time.Time) *DynamicConfig {
 	dynamic := &DynamicConfig{
 		RateLimit:       cfg.RateLimit,
@@ -99,7 +100,8 @@ func newDynamic(cfg *config.Config, running []config.Listener, now time.Time) *D
 }
 
 // orderedNames returns the names for which certificates are ordered if the running listener is in ACME mode. A listener
-// that has another mode in the file stays in ACME mode until a restart, and orders for its sites.
+// that has another mode in the file stays in ACME mode until a restart, and orders certificates for the names of its
+// sites.
 func orderedNames(listener config.Listener) []string {
 	if listener.TLS.Mode == config.TLSModeACME {
 		return listener.TLS.ACMEDomains

@@ -14,8 +14,8 @@ import (
 	"reverse-proxy/proxy/headers"
 )
 
-// boundServices gives each service of `forward_auth` the bound of the sites and routes with the same upstream: they share a
-// pool, which has one bound.
+// boundServices gives each service of `forward_auth` the connection limit of the sites and routes with the same
+// upstream. They share a connection pool, and a pool has only one limit.
 func (d *DynamicConfig) boundServices() {
 	bounds := map[config.UpstreamID]int{}
 	for s := range d.sites.all() {
@@ -34,8 +34,9 @@ func (d *DynamicConfig) boundServices() {
 	}
 }
 
-// vouch finds for each route the fields that say who has passed, which no client may send (S-16.3). They are those of all routes
-// of the site and of all routes with the same upstream, because an upstream believes them whichever way a request comes.
+// vouch finds for each route the fields that tell the upstream who was let in. No client may send them (S-16.3). A
+// route has the fields of all routes of its site and of all routes with the same upstream, because an upstream believes
+// them whichever way a request comes.
 func (d *DynamicConfig) vouch() {
 	byUpstream := map[string]map[string]bool{}
 	bySite := map[*site]map[string]bool{}
@@ -67,7 +68,7 @@ func (d *DynamicConfig) vouch() {
 	}
 }
 
-// vouchFor sets the fields of a route.
+// vouchFor sets the fields that vouch finds for one route.
 func (r *route) vouchFor(ofSite map[string]bool, byUpstream map[string]map[string]bool) {
 	names := map[string]bool{}
 	maps.Copy(names, ofSite)
@@ -79,7 +80,7 @@ func (r *route) vouchFor(ofSite map[string]bool, byUpstream map[string]map[strin
 	}
 }
 
-// samePlace returns the address of an upstream in the one form that all its spellings have in common. All loopback addresses
+// samePlace returns the address of an upstream in a form that is the same for all its spellings. All loopback addresses
 // count as one: an application usually listens on several of them.
 func samePlace(address string) string {
 	if path, ok := config.SocketPath(address); ok {

@@ -21,10 +21,10 @@ type evaluation struct {
 	clientFrom string
 }
 
-// evaluate runs the stages that decide about a request for a URL on a running listener (S-21.1): the same ones, in the same
-// order, that serve it. Those that would change something or wait for something are left out, so that it is a pure function
-// too. fields are further field lines. from is the client's address; the zero Addr for an example. The error says why no
-// client could send the request.
+// evaluate finds out what the stages decide about a request for a URL on a running listener (S-21.1). It runs the
+// stages that would serve the request, in the same order. It leaves out what would change something or wait for
+// something, so evaluate is a pure function too. fields are further field lines. from is the client's address; the zero
+// Addr for an example. The error says why no client could send the request.
 func (d *DynamicConfig) evaluate(listener int, method string, url config.RequestURL, from netip.Addr, fields []string) (evaluation, error) {
 	var head http1.Request
 	if _, err := head.Parse(url.Head(method, fields), 0); err != nil {
@@ -38,7 +38,7 @@ func (d *DynamicConfig) evaluate(listener int, method string, url config.Request
 	return d.evaluateRequest(listener, request), nil
 }
 
-// evaluateRequest is evaluate for a request as the stages see it, of which it changes the fields.
+// evaluateRequest is evaluate for a request as the stages see it. It changes the fields of the request.
 func (d *DynamicConfig) evaluateRequest(listener int, request *Request) evaluation {
 	e := evaluation{exchange: new(exchange)}
 	e.reset(request, nil, nil, listener)

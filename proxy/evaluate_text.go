@@ -40,7 +40,8 @@ func (e evaluation) byRoute() string {
 	return ""
 }
 
-// reason says why the request is answered by the proxy itself; "" if a route says so, or if it is forwarded.
+// reason says why the request is answered by the proxy itself; "" if a route makes the answer, or if the request is
+// forwarded.
 func (e evaluation) reason() string {
 	switch {
 	case e.answer == nil:

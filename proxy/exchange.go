@@ -22,7 +22,7 @@ import (
 //
 //	stages ──── one of them answers ───────────────────────┐
 //	  │                                                    ├──▶ send ── all was written ──────▶ complete
-//	forward ─── no response, and a client to be told ──────┘         └─ a write failed ───────▶ cut
+//	forward ─── no response, the client still waits ───────┘         └─ a write failed ───────▶ cut
 //	  │
 //	  ├──────── no response, and the client has left (499) ───────────────────────────────────▶ cut
 //	  │
@@ -91,9 +91,9 @@ type exchange struct {
 	// answered reports whether the head of the response was begun.
 	answered atomic.Bool
 
-	// interim is held while an interim response is sent. informing reports whether one is being sent. Two goroutines
-	// may have one to send, and none may follow the head of the final response. It is not the mu of the call, which
-	// must not be held while waiting for a client.
+	// interim is held while an interim response is sent. Two goroutines may have one to send, and none may follow the
+	// head of the final response. The mu of the call cannot be used for this, because it must not be held while waiting
+	// for a client. informing reports whether an interim response is being sent.
 	interim   sync.Mutex
 	informing atomic.Bool
 }
@@ -147,9 +147,10 @@ func (x *exchange) cancel(cause error) { x.call.cancel(cause) }
 // cancelled returns why the exchange was cancelled, or nil.
 func (x *exchange) cancelled() error { return x.call.cancelled() }
 
-// await calls wait, whose context ends when the exchange is cancelled, and therefore also when the client leaves or
-// when most has passed. The context has already ended if the exchange was cancelled before or has run out of time.
-// await returns the cause of the cancellation, or nil. The caller must have returned its turn.
+// await calls wait with a context that ends when the exchange is cancelled. The exchange is cancelled, for example,
+// when the client leaves or when most has passed. If the exchange was cancelled before or has run out of time, the
+// context has already ended. await returns the cause of the cancellation, or nil. The caller must have given its turn
+// back.
 func (x *exchange) await(most time.Duration, wait func(ctx context.Context)) error {
 	x.turn.leaveRoom()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -170,8 +171,8 @@ func (x *exchange) await(most time.Duration, wait func(ctx context.Context)) err
 	return nil
 }
 
-// Look implements deadline.Owner for a stream. Other streams of the connection see its progress as well, so a stream that is
-// being answered has to be in every sweep.
+// Look implements deadline.Owner for a stream. The streams of a connection share the record of the client's progress,
+// so a stream that is being answered has to be in every sweep.
 func (x *exchange) Look(p deadline.Phase) (rest time.Duration) {
 	if rest = x.lookForLeave(p); x.answered.Load() {
 		return 0
@@ -179,8 +180,8 @@ func (x *exchange) Look(p deadline.Phase) (rest time.Duration) {
 	return rest
 }
 
-// lookForLeave notices that the client has left while the exchange waits for its upstream (S-6.10). It returns the time until
-// it has to be called again.
+// lookForLeave cancels the exchange if the client has left while the exchange waits for its upstream (S-6.10). It
+// returns the time until the next call is needed.
 func (x *exchange) lookForLeave(p deadline.Phase) (rest time.Duration) {
 	if p != deadline.PhaseUpstream && p != deadline.PhaseBody || !x.body.isEnded() {
 		return 0
@@ -279,7 +280,7 @@ type stage struct {
 	run  func(x *exchange) *answer
 	// acts reports whether the stage changes anything besides the exchange. An explanation skips such a stage.
 	acts bool
-	// plan is the part of a stage that acts which an explanation can run, because it changes nothing and asks no other
-	// service. It is nil if there is no such part.
+	// plan is what an explanation runs in place of run if the stage acts. It changes nothing and asks no other service.
+	// It is nil if an explanation can run no part of the stage.
 	plan func(x *exchange) *answer
 }

@@ -12,7 +12,7 @@ import (
 	"reverse-proxy/proxy/routing"
 )
 
-// These are the reasons in the log for which the rules of access refuse a request.
+// These are the reasons, as the log shows them, for which the rules of access refuse a request.
 const (
 	errDenied        = "client in deny"
 	errNotAllowed    = "client not in allow"
@@ -39,7 +39,8 @@ type exchangeAccess struct {
 	// the number of its lines.
 	authorization  string
 	authorizations int
-	// asked holds the fields, and cookies the further values of the cookie field, that a service is asked with.
+	// asked holds the client's fields that the request to a service has. cookies holds the further values of its cookie
+	// field.
 	asked   Fields
 	cookies []string
 	// setCookies holds the cookies that a service sets for the client.
@@ -133,7 +134,7 @@ func (x *exchange) serviceRequest(service *config.ForwardAuth) *Request {
 	}
 }
 
-// letIn lets a request pass, with the fields that the service vouches for.
+// letIn lets a request pass. It adds the fields of the service's reply that the rules name to the request.
 func (x *exchange) letIn(rules *config.Access, got *reply) {
 	defer got.release()
 	for _, field := range got.fields {

@@ -16,7 +16,8 @@ func (x *exchange) rule() limit.Rule {
 	return limit.Rule{Rate: x.config.RateLimit.Rate()}
 }
 
-// limitSetBy returns the site or route that has set a limit of the exchange.
+// limitSetBy returns the counters of the site or route that has set the exchange's limit of that kind, or those of the
+// file.
 func (p *pipeline) limitSetBy(x *exchange, kind limit.Kind) *limitSeries {
 	if r := x.decision.route; r != nil && r.limits != nil {
 		return r.limits.setBy[kind]
@@ -36,7 +37,8 @@ func (x *exchange) bodyLimit() int64 {
 	return most
 }
 
-// bodyIdle returns how long a body of the exchange may make no progress.
+// bodyIdle returns how long a body of the exchange may make no progress: the time that its route sets, or the given one
+// if the route sets none.
 func (x *exchange) bodyIdle(otherwise time.Duration) time.Duration {
 	r := x.decision.route
 	if r == nil || r.config.BodyIdle == 0 {

@@ -10,8 +10,9 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// checkExpectations returns an error for each expectation of a valid configuration that is not met (S-21.2), a
-// config.Errors, or nil. They are about the configuration as a start would serve it, whatever listeners run at present.
+// checkExpectations returns a config.Errors with an error for each expectation of a valid configuration that is not met
+// (S-21.2), or nil. The expectations are about the configuration as a start would serve it, whatever listeners run at
+// present.
 func checkExpectations(cfg *config.Config) error {
 	if len(cfg.Expects) == 0 {
 		return nil
@@ -27,7 +28,7 @@ func checkExpectations(cfg *config.Config) error {
 	return failed
 }
 
-// failedExpectations returns what is not met of one entry.
+// failedExpectations returns an error for each expectation of one entry that is not met.
 func (d *DynamicConfig) failedExpectations(expect config.Expect) []config.KeyError {
 	e, err := d.evaluate(expect.Listener, expect.Method, expect.URL, expect.From, nil)
 	if err != nil {

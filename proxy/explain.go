@@ -18,8 +18,8 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// explain says what would become of a request (S-21.1). It sends nothing and changes nothing. The error says what to write.
-// The routes must have their lists of upstreams.
+// explain says what would become of a request (S-21.1). It sends nothing and changes nothing. The error says what to
+// write instead. The routes must already have their lists of upstreams (balanceOn).
 func (d *DynamicConfig) explain(order admin.ExplainOrder) (*admin.Explanation, evaluation, error) {
 	url, problem := config.ParseRequestURL(order.URL)
 	if problem != "" {
@@ -139,8 +139,8 @@ func ruleTexts(rules *headers.Rules) []string {
 	return texts
 }
 
-// runExplain explains a request by a configuration file if --config is given, without contacting a daemon, and otherwise by
-// what the running daemon serves.
+// runExplain explains a request. If --config is given, it uses that configuration file and contacts no daemon.
+// Otherwise it uses what the running daemon serves.
 func runExplain(c commandLine, stdout, stderr io.Writer) int {
 	if !c.configGiven {
 		return runClient(c, stdout, stderr)
@@ -151,7 +151,7 @@ func runExplain(c commandLine, stdout, stderr io.Writer) int {
 		return exitcode.Error
 	}
 	dynamic := newDynamic(cfg, cfg.Listeners, time.Time{})
-	dynamic.balanceOn(newUpstreams(1)) // which nobody uses: it puts the upstreams in the order of a daemon that has just started
+	dynamic.balanceOn(newUpstreams(1)) // this gives the order of a daemon that has just started
 	explanation, _, err := dynamic.explain(c.explainOrder())
 	if err != nil {
 		fmt.Fprintf(stderr, "reverse-proxy: explain: %v\n", err)

@@ -7,8 +7,8 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// explainAccess says which rules of access apply to the request, and which of them decides. It verifies no password and asks
-// nobody.
+// explainAccess says which rules of access apply to the request, and which of them decides. It verifies no password and
+// asks no service.
 func (e evaluation) explainAccess() []string {
 	rules, demand := e.decision.route.access, e.decision.site.demand
 	var lines []string
@@ -35,7 +35,7 @@ func (e evaluation) explainAccess() []string {
 	return lines
 }
 
-// explainLists says what the lists have about the client.
+// explainLists says whether the client is in the deny and allow lists.
 func (e evaluation) explainLists(rules *config.Access, listed access.ListVerdict) (lines []string) {
 	from := func(name string) config.Level { return max(rules.From(name), rules.From(name+"_file")) }
 	client := e.request.Client

@@ -9,8 +9,9 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// Explain says what would become of a request now (S-21.1). It sends nothing, takes no token and changes nothing. The stages
-// that an evaluation leaves out depend on the state of the daemon, which Explain reads.
+// Explain says what would become of a request now (S-21.1). It sends nothing, takes no token and changes nothing. An
+// evaluation leaves out the stages that depend on the state of the daemon. Explain reads that state and adds what they
+// would do.
 func (d *Daemon) Explain(order admin.ExplainOrder) admin.ExplainResult {
 	dynamic := d.dynamic.Load()
 	x, e, err := dynamic.explain(order)
@@ -41,14 +42,14 @@ func (d *Daemon) Explain(order admin.ExplainOrder) admin.ExplainResult {
 	return admin.ExplainResult{Status: admin.StatusOK, Path: dynamic.Path, Explanation: x}
 }
 
-// answeredNow replaces what would become of a request by the answer of a stage that comes before.
+// answeredNow replaces the result of an explanation with the answer of an earlier stage.
 func answeredNow(x *admin.Explanation, status int, stage, reason string) {
 	x.Result, x.Status, x.AnsweredBy, x.Location = fmt.Sprintf("answered %d: %s", status, reason), status, stage, ""
 	x.Target, x.Fields, x.Upstreams = "", nil, nil
 }
 
-// upstreamsNow lists the upstreams of a request in the order in which it would try them, with the state of those that are not
-// simply up. Where no daemon runs, all are.
+// upstreamsNow lists the upstreams of a request in the order in which it would try them. It adds the state of each
+// upstream that is not simply up. Without a daemon, all are up.
 func (e evaluation) upstreamsNow() []string {
 	r := e.route
 	e.call.request = e.request
@@ -66,7 +67,7 @@ func (e evaluation) upstreamsNow() []string {
 	return texts
 }
 
-// upstreamStateText says in words that an upstream is not simply up.
+// upstreamStateText describes in words the state of an upstream that is not simply up.
 func upstreamStateText(info balance.Info) string {
 	if info.Slow {
 		return "back since " + wording.Time(info.Since) + ", its share grows"

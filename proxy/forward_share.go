@@ -8,7 +8,7 @@ import (
 	"reverse-proxy/proxy/share"
 )
 
-// shareRetry is what Retry-After says to a request that was refused because of a share.
+// shareRetry is the Retry-After in the answer to a request that was refused because of a share.
 const shareRetry = time.Second
 
 // shareOf returns the share that ended the exchange, or nil.

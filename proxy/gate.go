@@ -37,8 +37,8 @@ func (g *gate) isOpen() bool {
 	}
 }
 
-// wait returns nil once the gate is open, and an error if the context ends or the client was held for the gate's
-// patience: during a slow start a client frees its descriptor instead of waiting in a growing queue.
+// wait returns nil once the gate is open. It returns an error if the context ends, or if the client was held for the
+// gate's patience. During a slow start, a client then frees its descriptor instead of waiting in a growing queue.
 func (g *gate) wait(ctx context.Context) error {
 	if g.isOpen() { // the usual case, and not worth a timer
 		return nil

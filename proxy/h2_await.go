@@ -8,8 +8,9 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// AwaitRoom implements clientWriter. A few bytes need not be waited for unless the client is known to take nothing. While
-// many other responses wait for their clients, no more is read for a client than it accepts (S-12.8).
+// AwaitRoom implements clientWriter. It does not wait for the client to take a few bytes, if the client accepts data at
+// present. While many responses wait for their clients, it waits until the client accepts data, so that no more is read
+// for a client than it accepts (S-12.8).
 func (s *h2Stream) AwaitRoom(holder bufferHolder) error {
 	h := s.conn
 	h.mu.Lock()
@@ -48,8 +49,9 @@ func (s *h2Stream) awaitAccepted(holder bufferHolder) error {
 	return nil
 }
 
-// accepted returns how many bytes of data the client accepts at present: none while its socket is full, or, if many responses
-// wait, while a write is under way, which may have to wait too. The caller holds mu.
+// accepted returns how many bytes of data the client accepts at present. It accepts none while its socket is full. If
+// many responses wait, it also accepts none while a write is under way, because that write may have to wait too. The
+// caller holds mu.
 func (s *h2Stream) accepted() int64 {
 	h := s.conn
 	if h.full || h.client.socket.blocked.Load() || h.sending && s.lookahead().crowded() {
@@ -58,8 +60,8 @@ func (s *h2Stream) accepted() int64 {
 	return max(0, min(s.outWindow, h.sendWindow))
 }
 
-// lookahead returns the counts that bound what is read ahead, or nil if the stream holds no upstream connection: then the bound
-// on parked answers applies.
+// lookahead returns the counts that bound what is read ahead, or nil if the stream holds no upstream connection. In
+// that case the bound on parked answers applies.
 func (s *h2Stream) lookahead() *lookahead {
 	if conn := s.exchange.call.conn; conn != nil {
 		return conn.lookahead
@@ -67,7 +69,7 @@ func (s *h2Stream) lookahead() *lookahead {
 	return nil
 }
 
-// awaitTaken waits until all pending data is taken. The caller holds mu.
+// awaitTaken waits until the writer has taken all pending data. The caller holds mu.
 func (s *h2Stream) awaitTaken() error {
 	s.offer()
 	s.conn.wakeWriter()
@@ -154,9 +156,9 @@ func (s *h2Stream) blocked() error {
 	return nil
 }
 
-// park adds the stream to the parked answers when it begins to wait for its client and holds no upstream connection, or a
-// response that takes much memory.
-// The caller holds mu, which park releases while other streams are evicted. It reports whether the stream was added.
+// park adds the stream to the parked answers when it begins to wait for its client and holds no upstream connection, or
+// a response that takes much memory. The caller holds mu, which park releases while other streams are evicted. park
+// reports whether it has added the stream.
 func (s *h2Stream) park() bool {
 	h := s.conn
 	large := s.exchange.call.unusual()

@@ -40,11 +40,11 @@ func (b *h2Batches) take() *[]byte {
 	return h2LargeBatches.Get().(*[]byte)
 }
 
-// forget counts n large batches no longer.
+// forget subtracts n large batches from the count.
 func (b *h2Batches) forget(n int32) { b.large.Add(-n) }
 
-// putBatch returns a batch of a usual size to its pool. One that has become much larger is left to the garbage collector. It
-// reports whether the batch is large.
+// putBatch returns a batch of a usual size to its pool. A batch that has become much larger is left to the garbage
+// collector. putBatch reports whether the batch is large.
 func putBatch(batch *[]byte) (large bool) {
 	switch size := cap(*batch); {
 	case size == h2SmallBatch:

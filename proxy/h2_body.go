@@ -13,7 +13,7 @@ type h2Body struct {
 	// held is the number of bytes in the chunks.
 	held        int64
 	first, last *h2Chunk
-	// from is the offset in the first chunk of the first byte that was not taken yet.
+	// from is the offset of the first byte, within the first chunk, that was not taken yet.
 	from int
 	// declared is the length in the head, or -1 if it has none. received is the number of bytes that have arrived.
 	declared, received int64
@@ -22,7 +22,7 @@ type h2Body struct {
 }
 
 // h2TrailerHeads is the pool of the heads that trailers are decoded into. A waiting stream keeps only a copy of the
-// fields: a list that grows to 127 references of a byte each would cost 12 KB (S-12.8).
+// fields: a list of 127 fields, for which a client sends a byte each, would cost 12 KB (S-12.8).
 var h2TrailerHeads = sync.Pool{New: func() any { return &http2.Head{} }}
 
 // putTrailerHead returns a head for trailers to the pool.
@@ -102,7 +102,7 @@ func (s *h2Stream) read(room []byte, wait bool) ([]byte, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !wait && !s.remoteClosed {
-		return nil, errNotReady // taking data opens the window for more, so it waits until the upstream accepts data
+		return nil, errNotReady // taking data opens the window: the data stays here until the upstream accepts it
 	}
 	for {
 		if n := s.take(room); n > 0 {

@@ -2,11 +2,12 @@ package proxy
 
 import "time"
 
-// These constants bound an HTTP/2 connection, in addition to the bounds of the codec (S-12.5). A client that exceeds one
-// loses the connection, unless the comment says that it waits.
+// These constants bound an HTTP/2 connection, in addition to the bounds of the codec (S-12.5). A client that exceeds
+// one loses the stream or the connection, unless the comment says otherwise.
 const (
-	// maxConcurrentStreams bounds the streams of one connection and their exchanges. A stream that its client has reset
-	// still counts until its upstream is released, so a reset makes no room (CVE-2023-44487).
+	// maxConcurrentStreams bounds the streams of one connection and their exchanges. Further streams are refused. A
+	// stream that its client has reset still counts until its upstream is released, so a reset makes no room
+	// (CVE-2023-44487).
 	maxConcurrentStreams = 250
 	// h2StreamWindow and h2ConnWindow are the initial windows of a stream and of a connection. A typical form or image
 	// upload fits into them, and a small server can hold them for all its connections.
@@ -24,7 +25,7 @@ const (
 	// h2ControlBytes bounds the queued answers to PING, SETTINGS and the like. A client that leaves so many unread is
 	// attacking.
 	h2ControlBytes = 32 << 10
-	// h2PriorityUpdates bounds the remembered priorities of streams that have not begun.
+	// h2PriorityUpdates bounds the remembered priorities of streams that have not begun. Further ones are ignored.
 	h2PriorityUpdates = 64
 	// h2ClosedStreams is how many closed streams are remembered, to distinguish frames that were sent before our reset
 	// arrived from frames that no client may send.
@@ -76,7 +77,7 @@ var h2Allowances = [h2Kinds]struct {
 }
 
 // After we reset a stream, the client may still send what it had under way: at most the stream's window. A frame counts
-// as at least h2LateFrameBytes, and each stream has h2LateSlack for shorter frames.
+// as at least h2LateFrameBytes, so each stream gets h2LateSlack more, for shorter frames.
 const (
 	h2LateFrameBytes = 64
 	h2LateSlack      = 4 << 10

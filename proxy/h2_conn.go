@@ -41,7 +41,8 @@ type h2Conn struct {
 	// are complete. starting changes under mu.
 	starting []*h2Stream
 	budgets  [h2Kinds]budget
-	// intake has room for the reserved streams, which the goroutine may begin while it parses; nil at other times.
+	// While the goroutine parses, it may begin streams: reserved is how many at most, and intake has reserved room for
+	// them. intake is nil at other times.
 	intake   *intake
 	reserved int
 	// inRoom is how many streams the goroutine may begin because it has waited for room for them.
@@ -50,7 +51,8 @@ type h2Conn struct {
 	// mu guards the following fields. It is taken after an exchange's lock, and no exchange's lock is taken under it.
 	mu      sync.Mutex
 	streams openStreams
-	// newest is the highest stream that the client has begun. acted is the highest stream that was acted upon.
+	// newest is the highest stream that the client has begun. acted is the highest stream that the proxy has acted
+	// upon, as GOAWAY reports it (RFC 9113, section 6.8).
 	newest, acted uint32
 	// incoming is the number of requests that are acted upon but whose exchange has not begun. running is the number of
 	// streams whose exchange has begun but not ended, including those that their client has reset.
@@ -60,8 +62,8 @@ type h2Conn struct {
 	closedStreams
 	priorities map[uint32]http2.Priority
 	windows    h2Windows
-	// workers are the idle workers. unneeded is how many of them no stream has needed since the sweeper looked last, which was
-	// at cooled; only the sweeper uses that.
+	// workers are the idle workers. unneeded is how many of them no stream has needed since the sweeper last looked.
+	// cooled is the time of that look; only the sweeper uses cooled.
 	workers  []*h2Worker
 	unneeded int
 	cooled   int64
@@ -109,7 +111,7 @@ func (h *h2Conn) serve(resumed bool) (dormant bool) {
 // readContained calls read. If read panics, the connection still ends in order.
 func (h *h2Conn) readContained(resumed bool) (err error) {
 	defer func() {
-		if err != readiness.ErrDormant { // when dormant it has no turn, and another goroutine may have taken one
+		if err != readiness.ErrDormant { // a dormant connection has no turn; another goroutine may have one
 			h.endTurn()
 		}
 	}()

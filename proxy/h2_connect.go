@@ -12,8 +12,9 @@ import (
 // webSocketGUID is what a WebSocket server appends to the key before hashing it (RFC 6455, section 1.3).
 const webSocketGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-// prepareConnect turns an extended CONNECT (RFC 8441) into the HTTP/1.1 handshake. It makes up a key, because HTTP/2
-// has none. It refuses protocols other than WebSocket. The caller holds the connection's mu.
+// prepareConnect turns an extended CONNECT (RFC 8441) into the HTTP/1.1 handshake. It makes up a Sec-WebSocket-Key,
+// because the handshake over HTTP/2 has none. It refuses protocols other than WebSocket. The caller holds the
+// connection's mu.
 func (s *h2Stream) prepareConnect(refused **http1.Error) {
 	r := &s.request
 	if !http1.EqualFold(s.head.Protocol, "websocket") {

@@ -77,7 +77,7 @@ func (h *h2Conn) windowUpdate(head http2.Header, p []byte) *http2.Error {
 			return idle
 		}
 		if h.lookUp(head.Stream) == nil {
-			return nil // it was sent before the client learned of the stream's end
+			return nil // the frame was sent before the client learned of the stream's end
 		}
 	}
 	if err != nil {
@@ -109,7 +109,8 @@ func (s *h2Stream) resume() {
 	}
 }
 
-// checkIdle returns an error for a frame on a stream that has not begun or never can. The caller holds mu.
+// checkIdle returns an error for a frame on a stream that the client has not begun, or that no client can begin. The
+// caller holds mu.
 func (h *h2Conn) checkIdle(id uint32) *http2.Error {
 	if id > h.newest || id%2 == 0 {
 		return &http2.Error{Code: http2.ProtocolError, Reason: "a frame on a stream that was not begun"}

@@ -7,7 +7,8 @@ import "reverse-proxy/proxy/http2"
 const h2DirectBytes = 15 << 10
 
 // h2Direct is a DATA frame whose payload is read into the chunk in which it waits for the upstream. This saves the copy
-// from the connection's read buffer, which was one of three copies of an upload. Only the reading goroutine uses it.
+// from the connection's read buffer, which would be one of three copies of an upload. Only the reading goroutine uses
+// it.
 type h2Direct struct {
 	// chunk is nil while no frame is read in this way. Its used field counts what has arrived.
 	chunk *h2Chunk

@@ -6,7 +6,8 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// h2DrainWait is how long a client has to answer the PING after the first GOAWAY before the last one is sent anyway.
+// h2DrainWait is how long a client has to answer the PING that follows the first GOAWAY. After that time the last
+// GOAWAY is sent without an answer.
 const h2DrainWait = time.Second
 
 // h2Ending is the progress of a connection towards its end.
@@ -27,9 +28,8 @@ type h2Ending struct {
 func drainPing() [8]byte { return [8]byte{'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'} }
 
 // drain tells the client to begin no more streams, in two steps. The first GOAWAY names no last stream, because
-// requests may be under way. The second follows when they must have arrived (RFC 9113, section 6.8). The connection
+// requests may be under way. The second follows when those must have arrived (RFC 9113, section 6.8). The connection
 // ends with its last stream. On a new connection, the drain begins after the first request, or freshDrainGrace after
-// the handshake. drain may be called from any goroutine.
 // the handshake. drain may be called from any goroutine.
 func (h *h2Conn) drain() {
 	h.mu.Lock()

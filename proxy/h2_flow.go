@@ -7,9 +7,9 @@ import (
 )
 
 // h2Window is the window for what a client may send, on a stream or on a connection (RFC 9113, section 5.2). It is
-// reopened when an upstream has taken half of it, so a form needs few frames. A stream's window grows if its upstream
-// waits for data, because then the window is what slows the upload down. From then on it is reopened by eighths, so
-// that nearly all of it can be under way over a long path.
+// reopened when an upstream has taken half of it, so a form needs few WINDOW_UPDATE frames. A stream's window grows if
+// its upstream waits for data, because then the window is what slows the upload down. From then on it is reopened by
+// eighths, so that nearly all of it can be under way over a long path.
 type h2Window struct {
 	// size is how many bytes a client may have under way or stored here at a time. open is how many it may send now.
 	// owed is how many were taken without reopening the window yet.
@@ -28,7 +28,7 @@ func (w *h2Window) receive(n int64) bool {
 	return w.open >= 0
 }
 
-// give counts n bytes that were taken. It returns by how much to open the window, or 0 for not yet.
+// give counts n bytes that were taken. It returns by how much to open the window now, which may be 0.
 func (w *h2Window) give(n int64) uint32 {
 	w.owed += n
 	least := w.size / 2
@@ -45,9 +45,9 @@ func (w *h2Window) give(n int64) uint32 {
 }
 
 // mayGrow counts n bytes that an upstream has taken while held bytes are still stored here. It reports whether the
-// window may grow: after every two windows taken, if the upstream had to wait for the client in that time. Over a long
-// path a whole window may arrive at once, so the amount stored at one time says nothing. But an upstream that is slower
-// than the client never finds nothing stored.
+// window may grow. That is decided after every two windows taken: the window may grow if the upstream had to wait for
+// the client in that time. Over a long path a whole window may arrive at once, so the amount stored at one time says
+// nothing. But an upstream that is slower than the client always finds something stored.
 func (w *h2Window) mayGrow(n, held int64) bool {
 	w.taken += n
 	if held == 0 && w.taken > w.size {
@@ -93,7 +93,8 @@ func (h *h2Conn) giveBack(n int64) {
 	}
 }
 
-// taken opens both windows for n bytes that were taken for the upstream. The caller holds mu.
+// taken opens the windows of the stream and of the connection for n bytes that were taken for the upstream. The caller
+// holds mu.
 func (s *h2Stream) taken(n int64) {
 	h := s.conn
 	h.windows.held -= n

@@ -12,7 +12,7 @@ type h2Block struct {
 	// open reports whether a CONTINUATION frame must follow.
 	open   bool
 	stream uint32
-	// s is the stream that the block belongs to, or nil if the block is decoded only to keep the table in step.
+	// s is the stream that the block belongs to, or nil if the block is decoded only to keep the HPACK table in step.
 	s *h2Stream
 	// trailers receives the fields of a block after a body; it is nil for the head of a request.
 	trailers *http2.Head
@@ -63,7 +63,7 @@ func (h *h2Conn) continuationFrame(head http2.Header, p []byte) *http2.Error {
 	return h.fragment(head, fragment)
 }
 
-// fragment ends the block if the frame does.
+// fragment ends the block if the frame is its last one.
 func (h *h2Conn) fragment(head http2.Header, fragment []byte) *http2.Error {
 	h.block.open = !head.Has(http2.FlagEndHeaders)
 	if h.block.open {

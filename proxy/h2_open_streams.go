@@ -3,8 +3,8 @@ package proxy
 import "slices"
 
 // openStreams are the open streams of a connection, ordered by number. Clients begin streams in that order, so each is
-// appended. There are at most a few hundred. An empty list needs no memory, whereas a map that was once large would keep
-// its own.
+// appended. There are at most a few hundred. An empty list needs no memory, whereas a map that was once large would
+// keep its memory.
 type openStreams []openStream
 
 // openStream keeps the number next to the stream, so that a search does not have to load every stream that it passes.

@@ -6,8 +6,8 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// h2Pending is the data of a response that waits for its turn: first buffer, then direct, which belongs to the
-// exchange. The exchange waits until direct is sent.
+// h2Pending is the data of a response that waits for its turn: first that in buffer, then that in direct. The memory of
+// direct belongs to the exchange, which waits until direct is sent.
 type h2Pending struct {
 	buffer []byte
 	start  int
@@ -17,8 +17,7 @@ type h2Pending struct {
 	outWindow int64
 	priority  http2.Priority
 	scheduled bool
-	// ending reports whether the response ends with the pending data, followed by the fields of tail as trailers if
-	// there are any.
+	// ending reports whether the response ends after the pending data. tail holds its trailers, if there are any.
 	ending bool
 	tail   Fields
 	// offered reports whether pending data is to be sent as soon as the windows allow.
@@ -74,7 +73,7 @@ func (s *h2Stream) offer() {
 			*h.buffer() = s.appendData(*h.buffer())
 			s.settle()
 		}
-		h.schedule.remove(s) // a second frame has already scheduled the stream
+		h.schedule.remove(s) // if the data needs more than one frame, appendData has scheduled the stream
 		return
 	}
 	h.schedule.add(s)
@@ -102,7 +101,7 @@ func (s *h2Stream) appendData(out []byte) []byte {
 	s.progress = true
 	if s.pending() > 0 {
 		if s.exchange.call.blockedSince.Load() != 0 {
-			s.exchange.call.blocks() // from now on
+			s.exchange.call.blocks() // the wait begins anew, because data was sent
 			if s.parked {
 				h.server.registry.parked.moved(&s.place)
 			}
@@ -138,10 +137,10 @@ func (s *h2Stream) appendEnd(out, data []byte) []byte {
 	return s.close(http2.FinishHeaders(out, at, s.id, true, h.peer.MaxFrame))
 }
 
-// close marks the response as ended. If the rest of the request body will not be read, it queues a reset of the stream
-// (S-6.13; RFC 9113, section 8.1), to be sent right after the batch with the end. A tunnel continues in the other
-// direction. When both directions are closed, the client considers the stream closed, and may begin another one in its
-// place. The caller holds mu.
+// close marks the response as ended. If the rest of the request body will not be read, close queues a reset of the
+// stream (S-6.13; RFC 9113, section 8.1). The reset is sent right after the batch that has the end of the response. A
+// tunnel continues in the other direction. When both directions are closed, the client considers the stream closed, and
+// may begin another one in its place. The caller holds mu.
 func (s *h2Stream) close(out []byte) []byte {
 	s.localClosed = true
 	if !s.remoteClosed && s.switched {
@@ -157,8 +156,8 @@ func (s *h2Stream) close(out []byte) []byte {
 	return out
 }
 
-// settle removes a stream that close has reset from the connection. It runs once the appended output is stored, because
-// leave may append more. The caller holds mu.
+// settle removes a stream from the connection if close has queued its reset. It runs once the appended output is
+// stored, because leave may append more. The caller holds mu.
 func (s *h2Stream) settle() {
 	if s.resetQueued && !s.gone {
 		s.conn.rememberReset(s.id, s.inWindow.open)

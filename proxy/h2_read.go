@@ -49,8 +49,8 @@ func (h *h2Conn) readFrames() error {
 	}
 }
 
-// takeTurn waits for room for the streams that the input may begin, and for a turn to parse it. Until then the connection
-// does not count as idle: the input may contain a request, which would be lost with the connection.
+// takeTurn waits for room for the streams that the input may begin, and for a turn to parse the input. Meanwhile the
+// connection does not count as idle: the input may contain a request, which would be lost with the connection.
 func (h *h2Conn) takeTurn() {
 	c, room := h.client, &h.server.registry.room
 	if h.intake = c.account.intake(); h.intake != nil {
@@ -65,7 +65,7 @@ func (h *h2Conn) takeTurn() {
 	if room.open() || !h.hasFrame() {
 		return
 	}
-	c.turn.give() // streams that have begun may need it to run, which makes room
+	c.turn.give() // streams that have begun may need the turn to run, and room is made as they run
 	n := streamsIn(h.end - h.start)
 	h.awaitTurn(func() {
 		room.await(&c.account.room, n)
@@ -74,7 +74,7 @@ func (h *h2Conn) takeTurn() {
 	h.inRoom = n
 }
 
-// hasFrame reports whether the input has a complete frame. Without one it begins no stream.
+// hasFrame reports whether the input has a complete frame. Input without one begins no stream.
 func (h *h2Conn) hasFrame() bool {
 	if h.end-h.start < http2.HeaderBytes {
 		return false
@@ -83,8 +83,8 @@ func (h *h2Conn) hasFrame() bool {
 	return err == nil && h.end-h.start >= http2.HeaderBytes+head.Length
 }
 
-// awaitTurn calls wait, which waits until the input may be parsed. Until then the input has no more memory than it needs: a
-// client can have many connections wait (S-12.8).
+// awaitTurn calls wait, which waits until the input may be parsed. Until then the input takes no more memory than it
+// needs, because a client can make many connections wait (S-12.8).
 func (h *h2Conn) awaitTurn(wait func()) {
 	h.mu.Lock()
 	if h.greeted && !h.heading {

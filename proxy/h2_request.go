@@ -50,12 +50,12 @@ func (h *h2Conn) startStream(s *h2Stream) {
 	h.launch(s)
 }
 
-// malformed accounts for a stream that was reset because of a client error. The error costs the client a token like a
-// request, so a flood of errors does not fill the log. refused reports that no exchange had begun, so that the request
-// is counted nowhere else.
+// malformed accounts for a stream that was reset because of a client error. The error costs the client a token, as a
+// request does. An error without a token is not logged, so a flood of errors does not fill the log. refused reports
+// that no exchange had begun, so that the request is counted nowhere else.
 func (p *pipeline) malformed(c *clientConn, failed *http2.Error, refused bool) {
 	var allowed bool
-	if c.server.trusts(c.peerAddr) { // the stream may belong to any of its clients
+	if c.server.trusts(c.peerAddr) { // the stream may belong to any of the proxy's clients
 		allowed = p.takeUnnamed(c.peerAddr).OK
 	} else {
 		allowed, _ = p.limits.limiter.Allow(c.peerAddr, p.dynamic.Load().RateLimit)

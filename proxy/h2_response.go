@@ -11,8 +11,8 @@ const h2SmallBytes = 16 << 10
 
 // h2Answer is the response as the exchange writes it. It belongs to the exchange's goroutine.
 type h2Answer struct {
-	// headed reports whether Head was called but the head is not queued yet: it is sent with the first part of the
-	// body. Until then, fields still belongs to the caller of Head.
+	// headed reports whether Head was called but the head is not queued yet: the head is sent with the first part of
+	// the body. Until then, fields still belongs to the caller of Head.
 	headed   bool
 	status   int
 	fields   Fields
@@ -43,8 +43,8 @@ func (s *h2Stream) Head(status int, _ string, fields Fields, length int64, _ boo
 		length = -1
 	}
 	if s.webSocketKey != "" && status < 300 {
-		// A success would tell the client that the upstream speaks WebSocket, which it has not confirmed (RFC 8441, section
-		// 5).
+		// A success would tell the client that the upstream speaks WebSocket. The upstream has not confirmed that (RFC
+		// 8441, section 5).
 		status, fields, length, s.bodyless = statusBadGateway, Fields{{Name: "Date", Value: fields.Get("Date")}}, 0, true
 		s.exchange.ruleResponse(&fields)
 	}
@@ -52,7 +52,8 @@ func (s *h2Stream) Head(status int, _ string, fields Fields, length int64, _ boo
 	return nil
 }
 
-// Misdirected implements clientWriter. A connection whose handshake was for another host is kept.
+// Misdirected implements clientWriter. It drains the connection if the handshake was for the host, and keeps it
+// otherwise.
 func (s *h2Stream) Misdirected(host string) {
 	if c := s.conn.client; c.tls != nil && cert.NormalName(c.tls.ConnectionState().ServerName) == host {
 		s.conn.drain()
@@ -175,7 +176,7 @@ func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) 
 		h.waiting--
 	}
 	if h.server.draining() {
-		h.firstGoAway() // before the head, just as Connection: close is part of it over HTTP/1.1
+		h.firstGoAway() // GOAWAY comes before the head, just as Connection: close is part of the head over HTTP/1.1
 	}
 	buffer := h.buffer()
 	out, at := *buffer, len(*buffer)
@@ -216,8 +217,9 @@ func (s *h2Stream) Gone() bool {
 	return s.gone
 }
 
-// Progressed implements clientWriter. There was progress if data was sent, or could have been sent but for earlier
-// output that is still moving. A stream makes no progress while the client keeps its window closed.
+// Progressed implements clientWriter. There was progress if data was sent. There was also progress if the windows are
+// open and the client takes earlier output, which goes first. A stream makes no progress while the client keeps its
+// window closed.
 func (s *h2Stream) Progressed() bool {
 	h := s.conn
 	h.mu.Lock()

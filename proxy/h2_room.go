@@ -7,33 +7,34 @@ import (
 	"sync/atomic"
 )
 
-// maxBegunStreams bounds the streams of all clients together that have begun and that nothing else bounds yet. Each holds a
-// decoded head and a goroutine, some 7 KiB, but costs its client a few bytes. The clients' own bound, maxQueuedStreams, is
-// not enough: with many clients, each with few connections, tens of thousands of streams could begin before the first runs
-// (S-12.8).
+// maxBegunStreams bounds how many streams of all clients together have begun, until another bound applies to them. Each
+// holds a decoded head and a goroutine, some 7 KiB, but costs its client a few bytes. The clients' own bound,
+// maxQueuedStreams, is not enough: with many clients, each with few connections, tens of thousands of streams could
+// begin before the first runs (S-12.8).
 const maxBegunStreams = 2 * maxConcurrentStreams
 
 // h2Room is the room for streams that have begun. A stream leaves it when it waits for the first time, for an upstream, its
 // client or anything else, because each of these waits has a bound of its own.
 //
-// A goroutine that has read frames parses them immediately while there is room. Otherwise it waits, with the requests still
-// encoded, and the clients take turns, so that one with many connections delays no other client more than one with a single
-// connection (S-12.6).
+// A goroutine that has read frames parses them immediately while there is room. Otherwise it waits, with the requests
+// still encoded. The clients then take turns, so that a client with many connections delays the others no more than a
+// client with a single connection does (S-12.6).
 //
-// Those that need not wait reserve nothing: only as many goroutines as there are processors parse at the same time, and the
-// streams beyond the bound are theirs.
+// A goroutine that need not wait reserves nothing, so its streams may exceed the bound. Only a few can: no more
+// goroutines parse at the same time than there are processors.
 type h2Room struct {
-	// taken is how many streams are in the room, and how many more those that have waited for room may begin.
+	// taken is how many streams are in the room, plus how many more may begin because goroutines have reserved room for
+	// them.
 	taken atomic.Int64
 	// waiting is the number of goroutines that wait, readable without the lock.
 	waiting atomic.Int32
 
 	mu sync.Mutex
-	// clients are those with goroutines that wait, in the order of their turns.
+	// clients are the clients with waiting goroutines, in the order of their turns.
 	clients []*h2RoomLine
 }
 
-// h2RoomLine has the goroutines of one client that wait for room, in the order of their arrival.
+// h2RoomLine lists the goroutines of one client that wait for room, in the order of their arrival.
 type h2RoomLine struct{ waiters []h2RoomWaiter }
 
 // h2RoomWaiter waits for room for a number of streams.

@@ -46,9 +46,9 @@ type h2Stream struct {
 	request  Request
 	exchange exchange
 	timer    deadline.Timer
-	// queue counts the stream until it has its first turn; nil if it takes none.
+	// queue counts the stream until it has its first turn; nil if the stream takes no turns.
 	queue *intake
-	// trailerNames backs request.TrailerNames and is kept for its memory.
+	// trailerNames backs request.TrailerNames. It is kept so that the next request can reuse its memory.
 	trailerNames []string
 
 	// webSocketKey is the key of the handshake that the proxy makes for an extended CONNECT, otherwise "".
@@ -71,8 +71,8 @@ type h2Stream struct {
 	// stopReading and stopWriting make the exchange's blocked calls return.
 	stopReading, stopWriting bool
 
-	// place is the stream's entry among the parked answers; parked reports whether it waits there, and evicted whether it
-	// was reset to make room.
+	// place is the stream's entry among the parked answers. parked reports whether the stream is among them, and
+	// evicted whether it was reset to make room.
 	place           parkedAnswer
 	parked, evicted bool
 

@@ -16,8 +16,8 @@ type h2Worker struct {
 }
 
 const (
-	// h2KeptWorkers is how many idle workers a connection keeps, and maxIdleWorkers how many all connections keep. The stack
-	// of each has grown to 8 KiB or more (S-12.8).
+	// h2KeptWorkers is how many idle workers one connection may keep, and maxIdleWorkers how many all connections
+	// together may keep. The stack of each has grown to 8 KiB or more (S-12.8).
 	h2KeptWorkers  = 64
 	maxIdleWorkers = 1024
 )
@@ -25,7 +25,7 @@ const (
 // h2IdleWorkers counts the idle workers of all connections.
 type h2IdleWorkers struct{ kept atomic.Int32 }
 
-// keep counts one more, unless there are enough. It reports whether it did.
+// keep counts one more idle worker, unless there are enough already. It reports whether it has counted one.
 func (w *h2IdleWorkers) keep() bool {
 	if w.kept.Load() >= maxIdleWorkers {
 		return false
@@ -34,7 +34,7 @@ func (w *h2IdleWorkers) keep() bool {
 	return true
 }
 
-// leave counts n fewer.
+// leave subtracts n idle workers from the count.
 func (w *h2IdleWorkers) leave(n int) { w.kept.Add(-int32(n)) }
 
 // launch runs a stream on a goroutine. The caller holds mu.
@@ -85,8 +85,8 @@ func (h *h2Conn) work(s *h2Stream) {
 	}
 }
 
-// becomeIdle marks the connection as having no stream. It counts as idle from now on, even if frames arrive that carry
-// no request, such as PING (S-12.1). The caller holds mu.
+// becomeIdle marks the connection as having no stream. The connection counts as idle from now on, even if frames arrive
+// that carry no request, such as PING (S-12.1). The caller holds mu.
 func (h *h2Conn) becomeIdle() {
 	h.served = true
 	h.warm.Store(h.again)
@@ -105,7 +105,7 @@ func (h *h2Conn) becomeIdle() {
 // come in waves is idle after each wave. Keeping only 8 made 32 simultaneous streams 13 % more expensive.
 const h2WarmTime = time.Second
 
-// cool releases what only streams need once the connection has been idle for h2WarmTime. The sweeper calls it.
+// cool releases what only streams need if the connection has been idle for h2WarmTime. The sweeper calls it.
 func (h *h2Conn) cool() {
 	if !h.warm.Load() {
 		return
@@ -119,8 +119,9 @@ func (h *h2Conn) cool() {
 	}
 }
 
-// coolWorkers ends the idle workers of a connection with streams that none has needed since the last call. The sweeper calls
-// it once a second or less often. Without it, a response without an end would keep what a wave of requests has left.
+// coolWorkers is for connections with streams. It ends those idle workers that no stream has needed since it last did
+// so. The sweeper calls it, and it acts once a second or less often. Without it, a connection with an endless response
+// would keep the workers that a wave of requests has left.
 func (h *h2Conn) coolWorkers() {
 	now := h.now()
 	if now-h.cooled < int64(h2WarmTime) {

@@ -20,28 +20,29 @@ type h2Output struct {
 	resets   []byte
 	encoder  *http2.HeadEncoder
 	schedule h2Schedule
-	// peer is the client's settings, sendWindow the connection's window for what is sent.
+	// peer holds the client's settings. sendWindow is the connection's window for what is sent.
 	peer       http2.PeerSettings
 	sendWindow int64
-	// earned is how many sent frames must still be credited to the client's control frames. updates is how many
-	// WINDOW_UPDATE frames it may send for the data that it received.
+	// earned is how many sent frames must still be credited to the client's allowance for control frames. updates is
+	// how many WINDOW_UPDATE frames the client may send for the data that it received.
 	earned, updates int64
 	// room is signalled when out was taken; waiting is the number of waiters.
 	room    *sync.Cond
 	waiting int
-	// awaiting is the number of streams that wait until the client accepts data, without having any.
+	// awaiting is the number of streams that wait until the client accepts data, and that have no pending data.
 	awaiting int
-	// full reports whether the socket was found to have no room while there was nothing to write. The writer waits for room then.
+	// full reports whether the socket was found to have no room while there was nothing to write. The writer then waits
+	// for room.
 	full bool
 	// sending reports whether a write is under way.
 	sending bool
 	// large is how many large batches the connection has.
 	large int32
-	// writing reports whether the writing goroutine runs, parked whether it waits for wake.
+	// writing reports whether the writing goroutine runs. parked reports whether that goroutine waits for wake.
 	writing, parked bool
 	wake            chan struct{}
-	// closed reports whether no stream may begin or continue and the writer ends after the remaining output. dead
-	// reports whether nothing can be written.
+	// closed reports whether the connection has been closed: no stream may begin or continue, and the writer ends after
+	// the remaining output. dead reports whether nothing can be written.
 	closed, dead bool
 	// failed reports whether a write has failed, so that the output was cut short.
 	failed bool
@@ -55,8 +56,8 @@ func (o *h2Output) init(h *h2Conn) {
 	o.wake = make(chan struct{}, 1)
 }
 
-// buffer returns the buffer to append to. While the client takes nothing, it is only as large as what is appended. The
-// caller holds mu.
+// buffer returns the buffer to append to. While the client takes nothing, the buffer is only as large as what is
+// appended. The caller holds mu.
 func (h *h2Conn) buffer() *[]byte {
 	if h.out == nil {
 		h.out = h.takeBatch()
@@ -93,8 +94,8 @@ func (h *h2Conn) giveBatch(batch *[]byte) (none *[]byte) {
 	return nil
 }
 
-// forgetLarge counts up to n of the connection's large batches no longer. A small one may have grown large. The caller holds
-// mu.
+// forgetLarge subtracts n from the number of the connection's large batches, which stays at 0 or above: a small batch
+// that has grown large was not counted. The caller holds mu.
 func (h *h2Conn) forgetLarge(n int32) {
 	n = min(n, h.large)
 	h.large -= n
@@ -115,8 +116,8 @@ func (h *h2Conn) control(out []byte) {
 	*h.out = out
 }
 
-// flooded reports whether more control frames are queued than a client that reads its answers would leave. The caller
-// holds mu.
+// flooded reports whether so many answers to control frames are queued that the client cannot be reading them. The
+// caller holds mu.
 func (h *h2Conn) flooded() bool { return h.controls > h2ControlBytes }
 
 // hasOutput reports whether there is something for the writer to do. The caller holds mu.

@@ -41,8 +41,8 @@ func (x *exchange) HeaderValue(is headers.Placeholder) string {
 	return ""
 }
 
-// requestID returns the ID of the request, the same one every time (S-19.4): that of a trusted proxy, or a new one. Only a
-// request whose rules use it has one. A client's own X-Request-Id is not taken for it.
+// requestID returns the ID of the request, the same one every time (S-19.4): the one from a trusted proxy, or else a
+// new one. Only a request whose rules use an ID has one. An X-Request-Id from the client itself is not used.
 func (x *exchange) requestID() string {
 	if x.id == "" {
 		x.id = x.via.id
@@ -61,9 +61,9 @@ func (x *exchange) loggedID() string {
 	return x.id
 }
 
-// responseRules returns the rules for the response to the request: those of its route or site, or of the file if it has
-// reached none (S-19.3). Nothing is added to a response over plain HTTP: not even Strict-Transport-Security may be there
-// (RFC 6797, section 7.2).
+// responseRules returns the rules for the response to the request: those of its route or site, or those of the file if
+// the request has reached no site (S-19.3). No rules apply to a response over plain HTTP, which must not have
+// Strict-Transport-Security (RFC 6797, section 7.2).
 func (x *exchange) responseRules() *headers.Rules {
 	switch {
 	case x.config == nil || x.request.Plain:
@@ -84,8 +84,9 @@ func (x *exchange) ruleResponse(fields *Fields) {
 	}
 }
 
-// ruleRequest applies the rules to the fields of the request (S-19.1). A client can send none of the fields that they set or
-// remove, not as a trailer either: some servers merge those with the others.
+// ruleRequest applies the rules to the fields of the request (S-19.1). A client can send none of the fields that the
+// rules set or remove. It cannot send them as trailers either, because some servers merge trailers with the header
+// fields.
 func (x *exchange) ruleRequest(rules *headers.Rules) {
 	r := x.request
 	r.Rules = rules

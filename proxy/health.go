@@ -19,8 +19,9 @@ const (
 )
 
 // newHealthHandler answers the health port (section 9). GET or HEAD of /health gets an empty 200, or 503 once draining
-// returns true, so that a balancer leaves (S-9.2). /metrics goes to the handler of scrapes, also while draining, and
-// everything else gets 404. The answer says that this process serves; it never involves an upstream.
+// returns true, so that a load balancer stops sending requests (S-9.2). /metrics goes to the handler of scrapes, also
+// while draining, and everything else gets 404. The answer says that this process serves; it never involves an
+// upstream.
 func newHealthHandler(draining func() bool, metrics http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		read := r.Method == http.MethodGet || r.Method == http.MethodHead
@@ -49,9 +50,9 @@ func writeHealthError(w http.ResponseWriter, status int) {
 	io.WriteString(w, http.StatusText(status))
 }
 
-// newHealthServer returns the server of the health port for its handler. It speaks only HTTP/1.1, and bounds the number of
-// connections, the cost of each, and how long each part of one may take. The caller serves a healthListener on 127.0.0.1 with it
-// and closes it.
+// newHealthServer returns the server of the health port for its handler. The server speaks only HTTP/1.1. It bounds the
+// number of connections, the cost of each, and how long each part of a connection may take. The caller lets it serve a
+// healthListener on 127.0.0.1, and closes it.
 func newHealthServer(handler http.Handler) *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// healthFlush is how long the client of a closing connection of the health port may take nothing of what the kernel still
-	// holds for it. healthLook is the time between two looks at that.
+	// healthFlush is how long a client of the health port may take nothing while its connection closes, although the
+	// kernel still holds data for it. healthLook is the time between two checks whether it has taken some.
 	healthFlush = 4 * time.Second
 	healthLook  = 5 * time.Millisecond
 )
@@ -42,8 +42,9 @@ type healthConn struct {
 	of *healthListener
 }
 
-// Close closes the connection when the client has taken everything. The kernel would keep the rest for minutes for a client
-// that takes nothing (S-12.9). When TCP is out of memory, it would discard the rest of an answer and reset the connection.
+// Close closes the connection when the client has taken everything, or has taken nothing for healthFlush. Otherwise the
+// kernel would keep the rest for minutes for a client that takes nothing (S-12.9). When TCP is out of memory, the
+// kernel would discard the rest of an answer and reset the connection.
 func (c *healthConn) Close() error {
 	if !c.flush() {
 		_ = c.SetLinger(0) // fails only if the connection is already gone

@@ -19,8 +19,8 @@ type healthPort struct {
 	log      *eventlog.Logger
 }
 
-// bindHealth binds the health port on 127.0.0.1 (step 4), or takes the socket that was passed for it. It answers from step
-// 8 on, like every port (S-4.3).
+// bindHealth binds the health port on 127.0.0.1 (step 4), or takes the socket that systemd has passed for it. The port
+// answers from step 8 on, like every port (S-4.3).
 func bindHealth(cfg *config.Config, sockets systemd.Sockets, shared *sharedState) (*healthPort, error) {
 	h := &healthPort{log: shared.log}
 	if cfg.HealthCheckPort == 0 {

@@ -62,8 +62,8 @@ func (d *Daemon) Resume(order admin.ResumeOrder) admin.HoldResult {
 	return result
 }
 
-// siteToHold finds a site by its host or an alias. A site that is not configured any more is found while there is an order
-// for it.
+// siteToHold finds a site by its host or an alias. A site that is no longer configured is still found by its host while
+// there is an order for it.
 func (d *Daemon) siteToHold(name string) (*hold.Site, error) {
 	name = strings.TrimSuffix(strings.ToLower(name), ".")
 	known := map[string]bool{}

@@ -5,8 +5,8 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// removeHopByHop removes the hop-by-hop fields, all fields that Connection names, those of a set, and any without a name,
-// which no codec lets pass.
+// removeHopByHop removes the hop-by-hop fields, all fields that Connection names, and those in also. It removes fields
+// without a name too, although no codec lets one pass.
 func removeHopByHop(fields *Fields, also *headers.NameSet) {
 	var names [4]string // enough for ordinary messages, without an allocation
 	named := names[:0]

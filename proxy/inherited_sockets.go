@@ -28,7 +28,8 @@ func wantedPorts(cfg *config.Config) (ports []systemd.Port) {
 	return ports
 }
 
-// listen returns the socket that was passed for that address and port, or binds one. key names the port in errors.
+// listen returns the socket that systemd has passed for the address and port, or else binds one. key names the port in
+// errors.
 func listen(sockets systemd.Sockets, key, addr string, port int) (net.Listener, error) {
 	ip, _ := netip.ParseAddr(addr) // validated
 	if ln, ok := sockets.ListenerOf(netip.AddrPortFrom(ip.Unmap(), uint16(port))); ok {

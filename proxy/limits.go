@@ -9,8 +9,8 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// leastPlaces is the smallest number of requests that may wait for a place, however few connections there may be: enough
-// for a page of pictures over one HTTP/2 connection.
+// leastPlaces is how many requests may wait at the gates even if few connections are allowed: enough for a page of
+// pictures over one HTTP/2 connection.
 const leastPlaces = 256
 
 // limits holds what the limits of sites and routes count, over all reloads (S-7.4).
@@ -20,7 +20,7 @@ type limits struct {
 
 	// mu guards series and their gates; no request takes it.
 	mu sync.Mutex
-	// series are the numbers of the places that set a limit. file is that of the file.
+	// series holds the counters of each site and route that sets a limit. file holds those of the file.
 	series map[limitPlace]*limitSeries
 	file   *limitSeries
 }
@@ -28,7 +28,7 @@ type limits struct {
 // routeLimits are the limits of a route in use. It never changes.
 type routeLimits struct {
 	rule limit.Rule
-	// gate bounds the requests at once; nil for no bound. Others wait for that long.
+	// gate bounds how many requests run at the same time; nil for no bound. Further requests wait for up to wait.
 	gate *limit.Gate
 	wait time.Duration
 	// setBy are the places that set each kind of limit.
@@ -42,8 +42,8 @@ func newLimits(connections int) *limits {
 	}
 }
 
-// adopt gives the routes of a configuration their limits before it is used. A place that had buckets, places and numbers
-// keeps them.
+// adopt gives the routes of a configuration their limits before the configuration is used. A site or route that already
+// has buckets, gates and counters keeps them.
 func (l *limits) adopt(dynamic *DynamicConfig) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -67,7 +67,7 @@ type adoption struct {
 	totals  map[*limit.Total]bool
 }
 
-// of returns the limits of a route; nil if the file's are all.
+// of returns the limits of a route; nil if only those of the file apply.
 func (a *adoption) of(r *route) *routeLimits {
 	of := r.config.Limits
 	if of.RateFrom == config.LevelDefault && of.Total == 0 && of.Concurrent == 0 {
@@ -94,8 +94,8 @@ func (a *adoption) of(r *route) *routeLimits {
 	return made
 }
 
-// place returns the numbers and the scope of the place at the level that has set a limit of the route. Routes with the same
-// path have the same numbers, and scopes of their own.
+// place returns the counters and the scope of the site or route, by level, that has set a limit of the route r. Routes
+// with the same path share the counters, but each has a scope of its own.
 func (a *adoption) place(r *route, level config.Level) (*limitSeries, limit.Scope) {
 	place, identity := limitPlace{site: r.site.id()}, ""
 	if level == config.LevelRoute {
@@ -113,7 +113,7 @@ func (a *adoption) place(r *route, level config.Level) (*limitSeries, limit.Scop
 	return series, a.limiter.Scope(listener + "\n" + place.site.host + "\n" + identity)
 }
 
-// identity tells the route apart from the others of its site, whatever their order. It is never "".
+// identity distinguishes the route from the others of its site, whatever their order. It is never "".
 func (r *route) identity() string {
 	kind := "below "
 	if r.config.Exact {

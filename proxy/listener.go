@@ -32,8 +32,8 @@ type listener struct {
 	failed chan error
 }
 
-// bindListener binds both ports on every address of one entry (step 6), or takes the sockets that were passed for them. It
-// binds all of them or none. The error names the port's key and address.
+// bindListener binds both ports on every address of one entry (step 6), or takes the sockets that systemd has passed
+// for them. It binds all of them or none. The error names the port's key and address.
 func bindListener(index int, cfg config.Listener, sockets systemd.Sockets, patience time.Duration) (bound *listener, err error) {
 	l := &listener{index: index, config: cfg, gate: newGate(patience), failed: make(chan error, 2*len(cfg.BindAddrs))}
 	key := config.IndexKey("listeners", index)
@@ -59,8 +59,8 @@ func bindListener(index int, cfg config.Listener, sockets systemd.Sockets, patie
 	return l, nil
 }
 
-// bind opens a listening TCP socket. SO_REUSEPORT stays off: with it, an address in use would silently give a second
-// instance.
+// bind opens a listening TCP socket. SO_REUSEPORT stays off: with it, a second instance could silently bind an address
+// that is in use.
 func bind(key, addr string, port int) (net.Listener, error) {
 	address := net.JoinHostPort(addr, strconv.Itoa(port))
 	ln, err := net.Listen("tcp", address)
@@ -95,8 +95,9 @@ func (l *listener) status() admin.ListenerStatus {
 	return status
 }
 
-// startServing starts the servers of both ports. Each serves the sockets of all addresses. It is called once, in step 8, or before provisioning in step 7 in ACME
-// mode; the gate decides what they may answer before step 8.
+// startServing starts the servers of both ports. Each serves the sockets of all addresses. startServing is called once:
+// in step 8 or, in ACME mode, before provisioning in step 7. Before step 8, the gate decides what the servers may
+// answer.
 func (l *listener) startServing(cfg *config.Config, p *pipeline, shared *sharedState) {
 	clients := func() *config.Clients { return &p.dynamic.Load().sites[l.index].clients }
 	l.sites = &siteServer{

@@ -17,7 +17,7 @@ import (
 // listeners are all `[[listeners]]` entries of the running configuration, in its order.
 type listeners []*listener
 
-// bindListeners binds every port of every listener (step 6), or none. It uses the sockets that were passed.
+// bindListeners binds every port of every listener (step 6), or none. It uses the sockets that systemd has passed.
 func bindListeners(cfg *config.Config, sockets systemd.Sockets) (all listeners, err error) {
 	defer func() {
 		if err != nil {
@@ -42,9 +42,9 @@ func (all listeners) close() {
 }
 
 // loadTLS loads the certificates of every listener (step 7). Those that need no CA come first, so that a bad file is
-// found before a CA is asked. Then all ACME listeners are provisioned at the same time, each already accepting
-// connections but answering only the CA's validations (S-4.3). The end of ctx ends it, also while a disk hangs. sourced
-// is called once every listener has its source.
+// found before a CA is asked. Then all ACME listeners obtain their certificates at the same time. They already accept
+// connections, but answer only the CA's validations (S-4.3). loadTLS returns when ctx ends, even if a disk hangs.
+// sourced is called once every listener has its source.
 func (all listeners) loadTLS(ctx context.Context, cfg *config.Config, dynamic *DynamicConfig, p *pipeline, shared *sharedState, orders *orders, sourced func()) error {
 	var errs []error
 	managers := acmecert.NewManagers(shared.log, shared.responders.records())
@@ -108,7 +108,7 @@ const (
 	extendBy    = 30 * time.Second
 )
 
-// keepExtending asks for more time until the returned function is called.
+// keepExtending asks systemd for more time until the returned function is called.
 func keepExtending(notify *systemd.Notifier) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
@@ -127,8 +127,8 @@ func keepExtending(notify *systemd.Notifier) (stop func()) {
 	return func() { cancel(); done.Wait() }
 }
 
-// serve starts accepting on every socket and opens the gates (step 8). Before that, now that everything is open, it
-// checks whether the remaining descriptors cover the connections that will be accepted (S-2.22).
+// serve starts accepting on every socket and opens the gates (step 8). First it checks whether the remaining
+// descriptors cover the connections that will be accepted (S-2.22), because everything else is open by then.
 func (all listeners) serve(cfg *config.Config, p *pipeline, shared *sharedState) error {
 	if err := checkDescriptors(cfg); err != nil {
 		return err
@@ -156,7 +156,7 @@ func checkDescriptors(cfg *config.Config) error {
 }
 
 // drain stops accepting everywhere and lets requests in flight end (S-11.1). It does not wait. The connections learn of
-// it first: a response after a port has closed says that its connection ends.
+// the drain before the ports close: a response after a port has closed says that its connection ends.
 func (all listeners) drain() {
 	for _, l := range all {
 		for _, server := range []*siteServer{l.sites, l.redirects} {

@@ -29,7 +29,7 @@ type accessRecord struct {
 	EndedBy string
 	// Route is the path of the route that took the request, as configured; "" if none did.
 	Route string
-	// Problem is why the proxy has refused the request; "" for nothing that the status does not say.
+	// Problem is why the proxy has refused the request; "" if the status says enough.
 	Problem string
 	// RequestID is the request's ID; "" if no rule uses one.
 	RequestID string
@@ -81,9 +81,9 @@ func logRequest(l *eventlog.Logger, rec accessRecord) {
 	l.Write(line.End(), eventlog.Batched)
 }
 
-// logUpstreamError writes the UPSTREAM_ERROR line of a request that failed because of its upstream. A failure with the same
-// host, upstream and cause is a repetition, of which at most one line is written in 10 s (S-8.6). The failed request still has
-// its own REQUEST line, which names the upstream.
+// logUpstreamError writes the UPSTREAM_ERROR line of a request that failed because of its upstream. Of the failures
+// with the same host, upstream and cause, at most one is logged in 10 s (S-8.6). The failed request still has its own
+// REQUEST line, which names the upstream.
 func logUpstreamError(l *eventlog.Logger, host, upstream string, err error) {
 	cause := "unknown"
 	if err != nil {

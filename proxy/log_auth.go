@@ -2,8 +2,8 @@ package proxy
 
 import "reverse-proxy/proxy/eventlog"
 
-// logAuthFailed writes the AUTH_FAILED line of a request with a wrong password. fail2ban bans by these lines. The user is
-// shown only if there is one of that name, because people write passwords into the wrong place.
+// logAuthFailed writes the AUTH_FAILED line of a request with a wrong password. fail2ban bans by these lines. The
+// user's name is logged only if there is a user of that name, because people type passwords in the wrong place.
 func logAuthFailed(l *eventlog.Logger, rec accessRecord, status int, user string) {
 	if !l.Enabled(eventlog.LevelWarn) {
 		return

@@ -8,7 +8,8 @@ import (
 // refusal is what the log says about a request that a limit has refused.
 type refusal struct {
 	limit limit.Kind
-	// site and route have set the limit: the host of the one and the path of the other; "" for a limit of the file or the site.
+	// site is the host of the site that has set the limit; "" for a limit of the file. route is the path of the route
+	// that has set it; "" for a limit of the file or the site.
 	site, route string
 	// unlogged is the number of the client's refusals since its last line.
 	unlogged int
@@ -22,8 +23,8 @@ func (r refusal) status() int {
 	return statusTooManyRequests
 }
 
-// logRateLimit writes the RATE_LIMIT line of a request that a client's own limit has refused, with the number of the client's
-// unlogged ones before it. fail2ban bans by these lines (S-8.5).
+// logRateLimit writes the RATE_LIMIT line of a request that a client's own limit has refused. The line has the number
+// of the client's refusals that were not logged since its last line. fail2ban bans by these lines (S-8.5).
 func logRateLimit(l *eventlog.Logger, rec accessRecord, r refusal) {
 	if !l.Enabled(eventlog.LevelWarn) {
 		return
@@ -53,8 +54,9 @@ func logRateLimit(l *eventlog.Logger, rec accessRecord, r refusal) {
 	l.Write(line.End(), eventlog.AtOnce)
 }
 
-// logSharedLimit writes the RATE_LIMIT line of a request that a limit of all clients together has refused. It repeats by
-// limit, site and route (S-8.6): such a limit refuses many clients, none of which is at fault.
+// logSharedLimit writes the RATE_LIMIT line of a request that a limit of all clients together has refused. Lines with
+// the same limit, site and route are repetitions, whatever the client (S-8.6): such a limit refuses many clients, and
+// no single one is at fault.
 func logSharedLimit(l *eventlog.Logger, rec accessRecord, r refusal) {
 	attrs := [...]eventlog.Attr{
 		eventlog.Addr("client_ip", rec.ClientIP), eventlog.Str("host", orDash(rec.Host)), eventlog.Str("path", withoutQuery(rec.Path)),

@@ -5,21 +5,23 @@ import (
 	"time"
 )
 
-// maxLongBuffers is the number of responses that may be read with a long buffer at a time. A client can leave any of them at
-// a point of its choice, and without a bound a few bytes for each would hold 128 KiB (S-12.8). Others are read in pieces of
-// upstreamBufferBytes, the size of a TLS record, which costs more system calls.
+// maxLongBuffers is the number of responses that may be read with a long buffer at a time. A client can stop taking any
+// of them at a point of its choice. Without this bound, it could hold 128 KiB for each at the cost of a few bytes
+// (S-12.8). Further responses are read in pieces of upstreamBufferBytes, the size of a TLS record, which costs more
+// system calls.
 const maxLongBuffers = 24
 
 // maxTunnelsAhead is the number of tunnels to clients over HTTP/2 that may be read at a time although earlier bytes still wait
 // to be sent. Reading and sending then overlap, which makes a long transfer faster, but each holds two buffers.
 const maxTunnelsAhead = 24
 
-// maxBlockedAhead is the number of responses over HTTP/2 that may be read ahead while their clients take nothing. When they
-// open their windows, there is something to send. Beyond it, no more is read than a client accepts.
+// maxBlockedAhead is the number of responses over HTTP/2 that may be read ahead while their clients take nothing. When
+// the clients open their windows, there is something to send. Beyond this number, no more is read than a client
+// accepts.
 const maxBlockedAhead = 64
 
-// leastRead is how much of a response may be read for a client that accepts less. A short response is then read whole, and
-// its connection is free (S-12.7).
+// leastRead is how much of a response may be read for a client that accepts less. A short response is then read whole,
+// and its upstream connection is free (S-12.7).
 const leastRead = 4 << 10
 
 // maxLargeHeads is the number of responses whose heads do not fit into a usual buffer and that may be in memory at a time. A
@@ -63,7 +65,7 @@ func (l *lookahead) takeHead() chan struct{} {
 	}
 }
 
-// takeBuffer takes a long buffer, or returns nil if none is left; with need it always takes one.
+// takeBuffer takes a long buffer, or returns nil if none is left. If need is set, it always takes one.
 func (l *lookahead) takeBuffer(need bool) *[]byte {
 	if l != nil && l.buffers.Add(1) > maxLongBuffers && !need {
 		l.buffers.Add(-1)
@@ -109,5 +111,6 @@ func (l *lookahead) unblock() {
 	}
 }
 
-// crowded reports whether so many responses wait for their clients that no more of any is read than its client accepts.
+// crowded reports whether too many responses wait for their clients. If so, no more of a response is read than its
+// client accepts.
 func (l *lookahead) crowded() bool { return l != nil && l.blocked.Load() >= maxBlockedAhead }
