@@ -155,6 +155,7 @@ func newClientConn(s *siteServer, tcp *net.TCPConn) (*clientConn, error) {
 	c.heard.Store(s.registry.sweeper.Clock.Load())
 	if !s.redirects() {
 		c.tls = tls.Server(socket, s.tls)
+		socket.restsBefore = true
 		c.secure = clientTLS{Conn: c.tls, socket: socket, fd: fd, all: &s.registry.gatherings}
 		c.stream = &c.secure
 		socket.received = func() {

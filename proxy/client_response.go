@@ -132,6 +132,10 @@ func (w *http1Work) send(p []byte) error {
 
 // AwaitRoom implements clientWriter.
 func (w *http1Work) AwaitRoom(holder bufferHolder) error {
+	if pace := &w.conn.socket.writePace; pace.mustRest() {
+		holder.setAside()
+		pace.rest()
+	}
 	if !w.conn.secure.isFull() {
 		return nil
 	}

@@ -57,6 +57,9 @@ func (s *h2Stream) accepted() int64 {
 	if h.full || h.client.socket.blocked.Load() || h.sending && s.lookahead().crowded() {
 		return 0
 	}
+	if h.isTiny() {
+		return max(0, min(s.outWindow, h.sendWindow, leastRead))
+	}
 	return max(0, min(s.outWindow, h.sendWindow))
 }
 

@@ -21,18 +21,30 @@ const (
 	h2SmallBatch      = h2SmallBatchBytes + 16<<10
 	// maxLargeBatches is the number of large batches that all connections may have.
 	maxLargeBatches = 64
+	// maxStuckWrites is the number of writes under way from which on the machine is taken to be short of memory for sockets: a
+	// write then waits although the socket was asked for room before. Each such write holds its batch and its TLS record, so
+	// h2TinyBatchBytes are then written at a time, apart from the last frame, whose payload has at most h2TinyDataBytes.
+	// h2TinyBatch is the size of such a batch.
+	maxStuckWrites   = 64
+	h2TinyBatchBytes = 1 << 10
+	h2TinyDataBytes  = 2 << 10
+	h2TinyBatch      = h2TinyBatchBytes + h2TinyDataBytes
 )
 
 var (
 	h2LargeBatches = sync.Pool{New: func() any { b := make([]byte, 0, h2LargeBatch); return &b }}
 	h2SmallBatches = sync.Pool{New: func() any { b := make([]byte, 0, h2SmallBatch); return &b }}
+	h2TinyBatches  = sync.Pool{New: func() any { b := make([]byte, 0, h2TinyBatch); return &b }}
 )
 
-// h2Batches counts the large batches of all connections.
-type h2Batches struct{ large atomic.Int32 }
+// h2Batches counts the large batches of all connections, and their writes that are under way.
+type h2Batches struct{ large, writes atomic.Int32 }
 
 // short reports whether no large batch is left.
 func (b *h2Batches) short() bool { return b.large.Load() >= maxLargeBatches }
+
+// stuck reports whether so many writes are under way that most of them must be waiting.
+func (b *h2Batches) stuck() bool { return b.writes.Load() >= maxStuckWrites }
 
 // take returns a large batch, and counts it.
 func (b *h2Batches) take() *[]byte {
@@ -49,6 +61,8 @@ func putBatch(batch *[]byte) (large bool) {
 	switch size := cap(*batch); {
 	case size == h2SmallBatch:
 		h2SmallBatches.Put(batch)
+	case size == h2TinyBatch:
+		h2TinyBatches.Put(batch)
 	case size >= h2LargeBatch:
 		if size <= 2*h2BatchBytes {
 			h2LargeBatches.Put(batch)

@@ -22,7 +22,7 @@ func TestOnlySomeConnectionsHaveALargeBatch(t *testing.T) {
 		if i >= maxLargeBatches {
 			want = h2SmallBatch
 		}
-		if got := cap(*conns[i].buffer()); got != want {
+		if got := cap(*conns[i].buffer()); got != want && (got < want || want == h2SmallBatch) { // a large one may have grown
 			t.Fatalf("connection %d: got a batch of %d bytes, want %d", i, got, want)
 		}
 	}
@@ -35,8 +35,8 @@ func TestOnlySomeConnectionsHaveALargeBatch(t *testing.T) {
 	}
 	conns[0].giveBuffers(nil)
 	last.giveBuffers(nil)
-	if got := cap(*last.buffer()); got != h2LargeBatch {
-		t.Errorf("got a batch of %d bytes after one was given back, want %d", got, h2LargeBatch)
+	if got := cap(*last.buffer()); got < h2LargeBatch {
+		t.Errorf("got a batch of %d bytes after one was given back, want at least %d", got, h2LargeBatch)
 	}
 	for _, h := range conns {
 		h.giveBuffers(nil)
@@ -95,5 +95,46 @@ func TestTheOutputForAClientThatTakesNothingIsAsLargeAsItsBytes(t *testing.T) {
 	h.grow(100)
 	if got := cap(*h.out); got > 200 {
 		t.Errorf("got %d bytes of memory for 100 bytes of output, want at most twice as much", got)
+	}
+}
+
+// TestBatchesAreTinyWhileManyWritesWait is about a machine that is short of memory for sockets.
+func TestBatchesAreTinyWhileManyWritesWait(t *testing.T) {
+	registry := &connRegistry{}
+	h, large := batchesConn(t, registry), batchesConn(t, registry)
+	large.buffer()
+	registry.batches.writes.Store(maxStuckWrites)
+	if got := cap(*h.buffer()); got != h2TinyBatch {
+		t.Errorf("got a batch of %d bytes, want %d", got, h2TinyBatch)
+	}
+	if got := h.dataBytes(); got != h2TinyDataBytes {
+		t.Errorf("got DATA frames of %d bytes, want %d", got, h2TinyDataBytes)
+	}
+	if got, frame := large.batchBytes(), large.dataBytes(); got != h2BatchBytes || frame != h2DataBytes {
+		t.Errorf("got %d bytes in frames of %d on a connection with a large batch, want %d in frames of %d", got, frame, h2BatchBytes, h2DataBytes)
+	}
+	registry.batches.writes.Store(0)
+	for _, conn := range []*h2Conn{h, large} {
+		conn.giveBuffers(nil)
+	}
+	if got := cap(*h.buffer()); got < h2LargeBatch {
+		t.Errorf("got a batch of %d bytes after the writes have ended, want at least %d", got, h2LargeBatch)
+	}
+}
+
+func TestWritesThatWaitAreCounted(t *testing.T) {
+	registry := &connRegistry{}
+	h := batchesConn(t, registry)
+	h.conn = h.client.socket
+	fill(t, h.client.socket)
+	ended := make(chan error, 1)
+	go func() { ended <- h.writeBatch([]byte("batch"), []byte("resets")) }()
+	waitFor(t, "the write to wait", func() bool { return registry.batches.writes.Load() == 1 && h.client.socket.blocked.Load() })
+	h.client.socket.Close()
+	if err := <-ended; err == nil {
+		t.Error("got no error after the connection was closed")
+	}
+	if got := registry.batches.writes.Load(); got != 0 {
+		t.Errorf("got %d writes counted after the end, want none", got)
 	}
 }

@@ -87,7 +87,7 @@ func (s *h2Stream) appendData(out []byte) []byte {
 	if s.start < len(s.buffer) {
 		data = s.buffer[s.start:]
 	}
-	n := min(len(data), h2DataBytes, h.peer.MaxFrame, int(min(s.outWindow, h.sendWindow, http2.MaxFrameBytes)))
+	n := min(len(data), h.dataBytes(), h.peer.MaxFrame, int(min(s.outWindow, h.sendWindow, http2.MaxFrameBytes)))
 	data = data[:n]
 	if s.start < len(s.buffer) {
 		s.start += n

@@ -71,6 +71,8 @@ func (h *h2Conn) takeBatch() *[]byte {
 	switch {
 	case h.client.socket.blocked.Load():
 		return new([]byte)
+	case h.isTiny():
+		return h2TinyBatches.Get().(*[]byte)
 	case h.batchBytes() < h2BatchBytes:
 		return h2SmallBatches.Get().(*[]byte)
 	}
@@ -80,11 +82,26 @@ func (h *h2Conn) takeBatch() *[]byte {
 
 // batchBytes returns how much is written at a time. The caller holds mu.
 func (h *h2Conn) batchBytes() int {
+	if h.isTiny() {
+		return h2TinyBatchBytes
+	}
 	if h.client.secure.all.full() || h.large == 0 && h.server.registry.batches.short() {
 		return h2SmallBatchBytes
 	}
 	return h2BatchBytes
 }
+
+// dataBytes returns the longest DATA payload that is sent at present. The caller holds mu.
+func (h *h2Conn) dataBytes() int {
+	if h.isTiny() {
+		return h2TinyDataBytes
+	}
+	return h2DataBytes
+}
+
+// isTiny reports whether the connection's batches are tiny at present. One that has a large batch may keep it. The caller
+// holds mu.
+func (h *h2Conn) isTiny() bool { return h.large == 0 && h.server.registry.batches.stuck() }
 
 // giveBatch gives a batch back, if there is one. The caller holds mu.
 func (h *h2Conn) giveBatch(batch *[]byte) (none *[]byte) {
@@ -162,6 +179,9 @@ func (h *h2Conn) write() {
 			runtime.Gosched()
 			h.mu.Lock()
 		}
+		if h.restIfBusy(&batch) {
+			continue // there may be nothing to write any more
+		}
 		if h.full || h.client.secure.isFull() {
 			batch = h.giveBatch(batch)
 			h.mu.Unlock()
@@ -179,10 +199,7 @@ func (h *h2Conn) write() {
 		h.resets = nil
 		h.sending = true
 		h.mu.Unlock()
-		_, err := h.conn.Write(*batch)
-		if err == nil && len(resets) > 0 {
-			_, err = h.conn.Write(resets)
-		}
+		err := h.writeBatch(*batch, resets)
 		h.mu.Lock()
 		h.sending = false
 		h.wakeAwaiting()
@@ -190,6 +207,32 @@ func (h *h2Conn) write() {
 			h.writeFailed()
 		}
 	}
+}
+
+// restIfBusy rests if it is time to, without the last batch. It reports whether it did. The caller holds mu, which is released
+// meanwhile.
+func (h *h2Conn) restIfBusy(last **[]byte) bool {
+	pace := &h.client.socket.writePace
+	if !pace.mustRest() {
+		return false
+	}
+	*last = h.giveBatch(*last)
+	h.mu.Unlock()
+	pace.rest()
+	h.mu.Lock()
+	return true
+}
+
+// writeBatch writes a batch and what follows it.
+func (h *h2Conn) writeBatch(batch, resets []byte) error {
+	writes := &h.server.registry.batches.writes
+	writes.Add(1)
+	defer writes.Add(-1)
+	_, err := h.conn.Write(batch)
+	if err == nil && len(resets) > 0 {
+		_, err = h.conn.Write(resets)
+	}
+	return err
 }
 
 // writeFailed ends the output after an error. The caller holds mu.

@@ -12,9 +12,11 @@ import (
 // updates, or simply a fast download. With hundreds of such connections, another client's request would wait for hundreds of
 // time slices at each of its steps.
 //
-// A pace belongs to the goroutine that reads a socket, or to the one that writes it.
+// A pace belongs to the goroutine that reads a socket, or to the one that writes it. It rests where it holds no buffer, if
+// there is such a place: hundreds may rest at the same time (S-12.8).
 type pace struct {
-	steps int
+	// steps are counted by crypto/tls too, which answers from the reading goroutine.
+	steps atomic.Int32
 	// lap is when the goroutine completed its latest paceSteps steps.
 	lap time.Time
 	// queue is where the goroutine rests. If it is nil, the goroutine rests in the queue of the scheduler.
@@ -32,41 +34,38 @@ const paceSteps = 8
 // reading it for each would cost every request some 40 ns.
 const paceTime = time.Second / 2
 
-// step counts a read or write that found what it needed.
-func (p *pace) step() { p.ended(false) }
-
-// ended counts a call that may have waited. After a wait others have had their time.
-func (p *pace) ended(waited bool) {
-	if p.count(waited); p.mustRest() {
+// step counts a read that found what it needed, and rests if it is time to.
+func (p *pace) step() {
+	if p.count(false); p.mustRest() {
 		p.rest()
 	}
 }
 
-// count counts a call after which the goroutine must not rest.
+// count counts a call. After one that has waited others have had their time.
 func (p *pace) count(waited bool) {
 	if waited {
-		p.steps = 0
+		p.steps.Store(0)
 		return
 	}
-	p.steps++
+	p.steps.Add(1)
 }
 
 // mustRest reports whether the goroutine must rest before its next step.
 func (p *pace) mustRest() bool {
-	if p.steps < paceSteps {
+	if p.steps.Load() < paceSteps {
 		return false
 	}
 	now := time.Now()
 	busy := now.Sub(p.lap) <= paceTime
 	if p.lap = now; !busy {
-		p.steps = 0
+		p.steps.Store(0)
 	}
 	return busy
 }
 
 // rest lets others run.
 func (p *pace) rest() {
-	p.steps = 0
+	p.steps.Store(0)
 	if p.queue != nil {
 		p.queue.enter(p)
 		defer p.queue.leave()

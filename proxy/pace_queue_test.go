@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"io"
 	"runtime"
 	"slices"
 	"sync"
@@ -149,4 +150,72 @@ func TestAGoroutineThatTakesItsTimeNeedNotRest(t *testing.T) {
 			t.Errorf("after %d steps without a pause the goroutine need not rest", 2*paceSteps)
 		}
 	})
+}
+
+// fullQueue returns a queue without room, and a function that makes room.
+func fullQueue() (q *busyQueue, admit func()) {
+	q = &busyQueue{}
+	return q, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.most = 1
+		q.admit()
+	}
+}
+
+// TestABusyWriterHoldsNoBufferWhileItRests counts the records: one that was written although its Write has not returned is
+// still held by crypto/tls (S-12.8).
+func TestABusyWriterHoldsNoBufferWhileItRests(t *testing.T) {
+	c, records, client := tlsPair(t, nil)
+	go io.Copy(io.Discard, client)
+	q, admit := fullQueue()
+	c.socket.restsBefore, c.socket.writePace.queue = true, q
+	before := records.writes.Load()
+	var returned atomic.Int32
+	ended := make(chan error, 1)
+	go func() {
+		for range 3 * paceSteps {
+			if _, err := c.Write([]byte("x")); err != nil {
+				ended <- err
+				return
+			}
+			returned.Add(1)
+		}
+		ended <- nil
+	}()
+	waitFor(t, "the writer to rest", func() bool { return q.waiting.Load() == 1 })
+	if wrote, got := records.writes.Load()-before, returned.Load(); wrote != got {
+		t.Errorf("got %d records written and %d writes returned while the writer rests, want as many", wrote, got)
+	}
+	admit()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestABusyHTTP2ConnectionHoldsNoBatchWhileItRests(t *testing.T) {
+	registry := &connRegistry{}
+	h := batchesConn(t, registry)
+	q, admit := fullQueue()
+	pace := &h.client.socket.writePace
+	pace.queue, pace.lap = q, time.Now()
+	pace.steps.Store(paceSteps)
+	batch := h.takeBatch()
+	rested := make(chan bool)
+	go func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		rested <- h.restIfBusy(&batch)
+	}()
+	waitFor(t, "the writer to rest", func() bool { return q.waiting.Load() == 1 })
+	h.mu.Lock() // held while it rests, this would wait for ever
+	large := h.large
+	h.mu.Unlock()
+	if got := registry.batches.large.Load(); got != 0 || large != 0 {
+		t.Errorf("got %d large batches, %d of them of the connection, want none", got, large)
+	}
+	admit()
+	if !<-rested || batch != nil {
+		t.Error("the writer did not rest, or kept its batch")
+	}
 }

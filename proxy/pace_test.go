@@ -43,6 +43,29 @@ func TestAGoroutineThatNeverWaitsLetsOthersRun(t *testing.T) {
 			go io.Copy(io.Discard, far)
 			return func() error { _, err := s.TryWrite([]byte("x")); return err }
 		}},
+		{"it writes over TLS", func(t *testing.T) func() error {
+			c := paceTLS(t)
+			return func() error { _, err := c.Write([]byte("x")); return err }
+		}},
+		{"it writes batches over HTTP/2", func(t *testing.T) func() error {
+			c := paceTLS(t)
+			h := batchesConn(t, &connRegistry{})
+			h.client.socket, h.client.secure, h.conn = c.socket, *c, c
+			return func() error {
+				h.mu.Lock()
+				defer h.mu.Unlock()
+				h.restIfBusy(new(*[]byte))
+				return h.writeBatch([]byte("x"), nil)
+			}
+		}},
+		{"it waits for room for the rest of a response", func(t *testing.T) func() error {
+			c := paceTLS(t)
+			w := &http1Work{conn: &clientConn{socket: c.socket}}
+			return func() error {
+				c.socket.writePace.count(false)
+				return w.AwaitRoom(&countingHolder{})
+			}
+		}},
 		{"it reads records of TLS that arrived together", func(t *testing.T) func() error {
 			return readRecords(t, steps, func(c *clientTLS) io.Reader { return c })
 		}},
@@ -76,6 +99,15 @@ func TestAGoroutineThatNeverWaitsLetsOthersRun(t *testing.T) {
 			}
 		})
 	}
+}
+
+// paceTLS returns the connection of a client that reads all.
+func paceTLS(t *testing.T) *clientTLS {
+	t.Helper()
+	c, _, client := tlsPair(t, nil)
+	go io.Copy(io.Discard, client)
+	c.socket.restsBefore = true
+	return c
 }
 
 // readRecords returns a function that reads one of n records of one byte each.
@@ -118,11 +150,11 @@ func received(s *socket) int {
 func TestAWaitBeginsThePaceAnew(t *testing.T) {
 	var p pace
 	for range paceSteps / 2 { // the last step of all begins the pace anew, too
-		p.ended(false)
+		p.count(false)
 	}
-	p.ended(true)
-	if p.steps != 0 {
-		t.Errorf("after a wait the pace is at step %d, want 0", p.steps)
+	p.count(true)
+	if got := p.steps.Load(); got != 0 {
+		t.Errorf("after a wait the pace is at step %d, want 0", got)
 	}
 }
 

@@ -58,8 +58,10 @@ type socket struct {
 	readOnce, writeMost func(fd uintptr) bool
 	read                readCall
 	write               writeCall
-	// readPace and writePace are those of the goroutines that read and write.
+	// readPace and writePace are those of the goroutines that read and write. restsBefore reports whether the one that writes
+	// rests before it writes, where it holds fewer buffers.
 	readPace, writePace pace
+	restsBefore         bool
 }
 
 // pastDeadline makes blocked calls return.
@@ -219,7 +221,9 @@ func (s *socket) writeCall(p []byte, try bool) (rest []byte, err error) {
 	if s.write.waited {
 		s.blocked.Store(false)
 	}
-	s.writePace.ended(s.write.waited)
+	if s.writePace.count(s.write.waited); !s.restsBefore && s.writePace.mustRest() {
+		s.writePace.rest()
+	}
 	rest = s.write.rest
 	s.write.rest = nil
 	if err == nil && s.write.errno != 0 {

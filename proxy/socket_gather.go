@@ -132,6 +132,9 @@ type clientTLS struct {
 
 // Write implements net.Conn. It gathers the records of p if there may be more than one.
 func (c *clientTLS) Write(p []byte) (n int, err error) {
+	if c.socket.writePace.mustRest() {
+		c.socket.writePace.rest()
+	}
 	c.unasked += len(p)
 	if !c.needsRecords(len(p)) {
 		return c.Conn.Write(p)

@@ -14,9 +14,9 @@ import (
 
 const (
 	// percent is how much the heap may grow between two collections, in percent of what is in use and the ballast.
-	percent = 50
-	// ballastBytes is the size of the ballast: every heap may grow by half of that in addition.
-	ballastBytes = 12 << 20
+	percent = 25
+	// ballastBytes is the size of the ballast: every heap may grow by a quarter of that in addition.
+	ballastBytes = 28 << 20
 )
 
 // Pace sets GOGC and allocates the ballast. The returned function ends the use of the ballast. It takes address space but no
