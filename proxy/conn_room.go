@@ -98,6 +98,10 @@ func (r *connRegistry) leavingSoon() (n int) {
 
 // tellToLeave tells one connection to leave. holdsShare reports whether the client that needs the room holds its share.
 // tellToLeave reports whether it found a connection.
+//
+// A connection that was used a short time ago may be about to carry its client's next request, which is lost if the connection
+// ends at that moment. If its client is within its share, a connection of the client furthest above its own share goes instead,
+// unless all of those have a request in flight (S-12.6).
 func (r *connRegistry) tellToLeave(holdsShare bool) bool {
 	r.idle.round++
 	for range asksPerCall {
@@ -108,6 +112,15 @@ func (r *connRegistry) tellToLeave(holdsShare bool) bool {
 		if conn == nil {
 			break
 		}
+		if idle, _ := conn.idleFor(); !r.mayMakeRoom(conn, idle, true) {
+			if other := r.takeIdle(true); other != nil {
+				r.idle.insert(idleConn{conn, idle})
+				conn = other
+			} else if r.endOverShare(useRequest - 1) {
+				r.idle.insert(idleConn{conn, idle})
+				return true
+			}
+		}
 		if conn.endIdle() {
 			r.isLeaving(conn)
 			return true
@@ -116,12 +129,19 @@ func (r *connRegistry) tellToLeave(holdsShare bool) bool {
 		// be waiting for mu.
 		conn.entry().asked = r.idle.round
 	}
-	if holdsShare {
+	return !holdsShare && r.endOverShare(useRequest)
+}
+
+// endOverShare ends a connection of the client that is furthest above its share, if the use of that connection costs no more
+// than most. It reports whether it did.
+func (r *connRegistry) endOverShare(most connUse) bool {
+	conn := r.overShare()
+	if conn == nil || conn.use() > most {
 		return false
 	}
-	conn := r.overShare()
-	if conn == nil {
-		return false
+	if conn.use() == useWaiting && conn.endIdle() {
+		r.isLeaving(conn)
+		return true
 	}
 	r.isLeaving(conn)
 	r.cutForOthers++

@@ -70,8 +70,9 @@ func (c *crowdConn) cut(error) {
 		w.t.Errorf("cut a connection of a client that holds %d, want more than its share of %d", held, w.r.share)
 	}
 	for other := range w.conns {
-		if other.busy == useWaiting && !other.told && !other.received {
-			w.t.Error("cut a connection while another one was idle")
+		// One that was used a short time ago is kept for a client within its share, unless the other one has a request.
+		if idle, ok := other.idleFor(); ok && !other.told && !other.received && (c.busy == useRequest || idle >= settledIdle) {
+			w.t.Error("cut a connection while another one was idle, whose end costs less")
 		}
 		if other.account == c.account && !other.told && other.busy < c.busy {
 			w.t.Error("cut a connection whose end costs its client more than that of another one")
@@ -430,6 +431,49 @@ func TestTheSearchForRoomIsBoundedBetweenTwoSweeps(t *testing.T) {
 			w.tick()
 			if w.closed+w.cuts == 0 {
 				t.Error("no room was made after the sweep")
+			}
+		})
+	}
+}
+
+// TestARecentlyUsedConnectionStaysWhileAnotherClientIsOverItsShare fills the room with handshakes of one client, and lets another
+// one open a connection for each of its requests beside the one that it uses all the time.
+func TestARecentlyUsedConnectionStaysWhileAnotherClientIsOverItsShare(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		busy  connUse // of the other client's connections
+		idle  time.Duration
+		stays bool
+	}{
+		{"it stays if the other client has handshakes", useHandshake, 100 * time.Millisecond, true},
+		{"it stays if the other client has idle connections", useWaiting, 100 * time.Millisecond, true},
+		{"it stays if the other client has incomplete heads", useHead, 100 * time.Millisecond, true},
+		{"it leaves if the other client has only requests in flight", useRequest, 100 * time.Millisecond, false},
+		{"it leaves if it has not been used for long", useHandshake, settledIdle, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newCrowd(t, 8, 2)
+			w.connect(1)
+			var kept *crowdConn
+			for c := range w.conns {
+				kept = c
+			}
+			kept.busy, kept.idleSince = useWaiting, w.r.sweeper.Clock.Load()
+			w.r.sweeper.Clock.Add(int64(test.idle))
+			for w.r.open < 8 {
+				w.connect(2)
+			}
+			for c := range w.conns {
+				if c != kept {
+					c.busy, c.idleSince = test.busy, w.r.sweeper.Clock.Load()
+				}
+			}
+			w.connect(1)
+			if kept.told == test.stays {
+				t.Errorf("the connection was told to leave: %v, want %v", kept.told, !test.stays)
+			}
+			if w.cuts+w.closed != 1 {
+				t.Errorf("%d connections were cut and %d closed, want one in all", w.cuts, w.closed)
 			}
 		})
 	}
