@@ -127,14 +127,15 @@ func (c *clientConn) abort() {
 // interrupt makes the blocked call of the connection's goroutine return with an error. Over HTTP/2 it interrupts only
 // reads. A write continues, because after a truncated record the client could not be told anything more.
 func (c *clientConn) interrupt() {
-	if letGo := c.letGo.Load(); letGo != nil {
-		(*letGo)()
-	}
 	if c.http2.Load() != nil {
 		c.idle.EndRead()
 		return
 	}
 	c.idle.EndReadAndWrite()
+	// A handshake at the gate ends after that, or crypto/tls would send an alert: a start that fails answers nobody (S-4.3).
+	if letGo := c.letGo.Load(); letGo != nil {
+		(*letGo)()
+	}
 }
 
 // isStuck reports whether a write has waited for the client, without any progress, for as long as a body may be idle.

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -262,5 +263,24 @@ func TestAnAnswerThatTheKernelHoldsReachesASlowClient(t *testing.T) {
 			}
 			waitFor(t, "the connection's end", func() bool { return p.registry.count() == 0 })
 		})
+	}
+}
+
+// TestAHandshakeThatIsLetGoCanWriteNothing holds the order in which a start that fails ends the clients at the gate: crypto/tls
+// sends an alert as soon as the wait ends, which would be an answer (S-4.3).
+func TestAHandshakeThatIsLetGoCanWriteNothing(t *testing.T) {
+	ours, _ := socketPair(t)
+	fd, err := descriptorOf(ours.streamConn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &clientConn{socket: ours}
+	c.idle.Init(nil, c, ours.streamConn.(*net.TCPConn), fd)
+	var alert error
+	letGo := context.CancelFunc(func() { _, alert = c.socket.Write([]byte("an alert")) })
+	c.letGo.Store(&letGo)
+	c.interrupt()
+	if !isTimeout(alert) {
+		t.Errorf("got %v when the wait had ended, want the write to fail", alert)
 	}
 }
