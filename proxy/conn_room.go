@@ -112,11 +112,12 @@ func (r *connRegistry) tellToLeave(holdsShare bool) bool {
 		if conn == nil {
 			break
 		}
-		if idle, _ := conn.idleFor(); !r.mayMakeRoom(conn, idle, true) {
+		// No connection is cut for a client that holds its share. A request may have arrived since the search.
+		if idle, ok := conn.idleFor(); ok && !holdsShare && !r.mayMakeRoom(conn, idle, true) {
 			if other := r.takeIdle(true); other != nil {
 				r.idle.insert(idleConn{conn, idle})
 				conn = other
-			} else if r.endOverShare(useRequest - 1) {
+			} else if r.idle.looked < looksPerSweep && r.endOverShare(useRequest-1) {
 				r.idle.insert(idleConn{conn, idle})
 				return true
 			}

@@ -34,6 +34,8 @@ type crowdConn struct {
 	// received reports whether a request has come although the connection seems idle; asked counts the attempts to end it.
 	received bool
 	asked    int
+	// looksIdle, if not 0, is how often the connection still looks idle before a request arrives.
+	looksIdle int
 }
 
 func newCrowd(t testing.TB, limit, share int) *crowd {
@@ -50,6 +52,11 @@ func (c *crowdConn) drain() {}
 
 func (c *crowdConn) idleFor() (time.Duration, bool) {
 	c.crowd.looks++
+	if c.looksIdle > 0 {
+		if c.looksIdle--; c.looksIdle == 0 {
+			c.busy, c.idleSince = useRequest, c.crowd.r.sweeper.Clock.Load()
+		}
+	}
 	return time.Duration(c.crowd.r.sweeper.Clock.Load() - c.idleSince), c.busy == useWaiting
 }
 
@@ -476,5 +483,30 @@ func TestARecentlyUsedConnectionStaysWhileAnotherClientIsOverItsShare(t *testing
 				t.Errorf("%d connections were cut and %d closed, want one in all", w.cuts, w.closed)
 			}
 		})
+	}
+}
+
+// TestAClientThatHoldsItsShareEndsNoOtherConnection lets a request arrive on the only connection that may make room, while the
+// registry looks at it.
+func TestAClientThatHoldsItsShareEndsNoOtherConnection(t *testing.T) {
+	for looks := 1; looks <= 4; looks++ {
+		w := newCrowd(t, 8, 2)
+		w.connect(1)
+		for c := range w.conns {
+			c.busy, c.idleSince = useWaiting, w.r.sweeper.Clock.Load()
+		}
+		w.r.sweeper.Clock.Add(int64(settledIdle))
+		for w.r.open < 8 {
+			w.connect(2)
+		}
+		for c := range w.conns {
+			if c.busy == useWaiting {
+				c.looksIdle = looks
+			}
+		}
+		w.r.admit(numberedKey(2))
+		if w.cuts != 0 {
+			t.Errorf("with a request after %d looks: %d connections were cut for a client that holds its share, want none", looks, w.cuts)
+		}
 	}
 }

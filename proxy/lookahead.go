@@ -30,8 +30,8 @@ const leastRead = 4 << 10
 const maxLargeHeads = 64
 
 // largeHeadWait is how long a response waits for such a place before it does without. Only upstreams that take long to send
-// the rest of their heads can hold all places that long, and they must not stop the responses of others.
-const largeHeadWait = 5 * time.Second
+// the rest of their heads can hold all places that long. The responses of others must arrive within a second (S-12.6).
+const largeHeadWait = time.Second / 2
 
 // lookahead counts what may be read from upstreams before clients take it. A nil lookahead has no bounds.
 type lookahead struct {
@@ -41,7 +41,7 @@ type lookahead struct {
 	tunnels atomic.Int32
 	// blocked is the number of responses that wait for their clients over HTTP/2.
 	blocked atomic.Int32
-	// heads has an element for each large head. It is nil if there is no bound.
+	// heads is a semaphore: it holds an element for each large head in memory. If it is nil, there is no bound.
 	heads chan struct{}
 }
 

@@ -168,14 +168,16 @@ func (d *domain) certificate() *tls.Certificate { return d.cert.Load() }
 
 // wants reports whether to use a certificate that was found elsewhere instead of the current one, if there is one.
 func (d *domain) wants(certificate *tls.Certificate) bool {
-	current := d.certificate()
-	return current == nil || replaces(certificate, current, d.replaced.Load())
+	return replaces(certificate, d.certificate(), d.replaced.Load())
 }
 
-// replaces reports whether to use a certificate instead of the current one: if it was issued later, or if it is another
-// one that was issued at the same time, because some CAs date all certificates of a day to its beginning. The one that
-// the current one has replaced, which may be nil, is not used again.
+// replaces reports whether to use a certificate instead of the current one: if there is no current one, if the
+// certificate was issued later, or if it is another one that was issued at the same time. Some CAs date all certificates
+// of a day to its beginning. The certificate that the current one has replaced, which may be nil, is not used again.
 func replaces(certificate, current, replaced *tls.Certificate) bool {
+	if current == nil {
+		return true
+	}
 	if age := compareIssue(certificate, current); age != 0 {
 		return age > 0
 	}

@@ -167,12 +167,11 @@ func (m *Manager) fetchNewer(ctx context.Context, d *domain) (o outcome, done bo
 	if certificate == nil {
 		return o, false, err
 	}
-	wanted := d.wants(certificate)
-	if d.certificate() == nil { // the cache, not read yet, may have a newer one
-		cached, _, _ := loadCertificate(ctx, m.cache, d.name, time.Now())
-		wanted = cached == nil || replaces(certificate, cached, nil)
+	current := d.certificate()
+	if current == nil { // the cache, not read yet, may have a newer one
+		current, _, _ = loadCertificate(ctx, m.cache, d.name, time.Now())
 	}
-	if !wanted {
+	if !replaces(certificate, current, d.replaced.Load()) {
 		return o, false, nil
 	}
 	return outcome{certificate: certificate, origin: foundStore, saveErr: m.save(ctx, d, certificate)}, true, nil
@@ -242,7 +241,7 @@ func (m *Manager) share(ctx context.Context, lease *certstore.Lease, d *domain, 
 // push writes a certificate to the store, unless the store has it or a newer one.
 func (m *Manager) push(ctx context.Context, lease *certstore.Lease, d *domain, certificate *tls.Certificate) error {
 	there, err := m.fetch(ctx, d)
-	if err != nil || there != nil && !replaces(certificate, there, nil) {
+	if err != nil || !replaces(certificate, there, nil) {
 		return err
 	}
 	data, err := encodeCertificate(certificate)

@@ -234,7 +234,7 @@ func TestAnOwnerRestsUntilItsDeadlineIsSetAnew(t *testing.T) {
 		at     time.Duration
 		want   bool
 	}{
-		{"it is left alone within the rest", func(*Timer) {}, rest - 1, false},
+		{"it is not looked at before the rest has passed", func(*Timer) {}, rest - 1, false},
 		{"it is looked at after the rest", func(*Timer) {}, rest, true},
 		{"a later deadline ends the rest", func(timer *Timer) { timer.Set(PhaseBody, far+time.Second) }, rest / 2, true},
 		{"another phase ends the rest", func(timer *Timer) { timer.Set(PhaseTunnel, far) }, rest / 2, true},
