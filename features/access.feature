@@ -435,6 +435,62 @@ Feature: Access
         | is not there                  | no upstream "auth"                                          | 502    | connection refused               | HTTP/2   |
         | answers a gigabyte            | an upstream "auth" that answers with 1073741824 bytes       | 502    | the answer has more than 64 KiB  | HTTP/2   |
 
+    @S-16.3 @S-12.8
+    Scenario Outline: A long refusal of a service goes to the client part by part, <framing>, over <protocol>
+      Given clients speak <protocol>
+      And an upstream "auth" that refuses requests "<framing>" with "${a*9000}|${b*30000}|${c*25512}|${d*1024}"
+      And the setting "listeners[0].sites[0].access.forward_auth" is "http://${upstream:auth}/"
+      And the proxy is running
+      When the client "eve" begins to request "https://git.example.test/"
+      Then the client "eve" has received "${a*9000}"
+      When the upstream "auth" is released
+      Then the client "eve" has received "${b*30000}"
+      When the upstream "auth" is released
+      Then the client "eve" has received "${c*25512}"
+      When the upstream "auth" is released
+      Then the client "eve" is answered 403
+      And the answer has a body of 65536 bytes
+      And the upstream "app" received nothing
+      And the log has no line "UPSTREAM_ERROR"
+
+      Examples:
+        | framing       | protocol |
+        | with a length | HTTP/1.1 |
+        | in chunks     | HTTP/1.1 |
+        | with a length | HTTP/2   |
+        | in chunks     | HTTP/2   |
+
+    @S-16.3
+    Scenario Outline: A long refusal that <fault> is cut at the client, <framing>, over <protocol>
+      Given clients speak <protocol>
+      And an upstream "auth" that refuses requests "<framing>" with "${a*9000}|${b*30000}|${c*<last>}"<closes>
+      And the setting "listeners[0].sites[0].access.forward_auth" is "http://${upstream:auth}/"
+      And the proxy is running
+      When the client "eve" begins to request "https://git.example.test/"
+      Then the client "eve" has received "${a*9000}"
+      When the upstream "auth" is released
+      Then the client "eve" has received "${b*30000}"
+      When the upstream "auth" is released
+      Then the request of the client "eve" fails
+      And the answer is 403 and cut short
+      And the answer has at most 65536 bytes
+      And the upstream "app" received nothing
+      And the log has a line "UPSTREAM_ERROR" with:
+        | upstream | ${upstream:auth} |
+        | error    | <error>          |
+      When an upstream "auth" that answers 403 with the body "no"
+      And the client "eve" requests "https://git.example.test/"
+      Then the answer is 403 "no"
+
+      Examples:
+        | fault                | framing       | last  | closes                            | error                           | protocol |
+        | breaks off           | with a length | 25512 | , and closes before the last part | unexpected EOF                  | HTTP/1.1 |
+        | breaks off           | in chunks     | 25512 | , and closes before the last part | unexpected EOF                  | HTTP/1.1 |
+        | has more than 64 KiB | in chunks     | 26537 |                                   | the answer has more than 64 KiB | HTTP/1.1 |
+        | breaks off           | with a length | 25512 | , and closes before the last part | unexpected EOF                  | HTTP/2   |
+        | breaks off           | in chunks     | 25512 | , and closes before the last part | unexpected EOF                  | HTTP/2   |
+        | has more than 64 KiB | in chunks     | 26537 |                                   | the answer has more than 64 KiB | HTTP/2   |
+
     @S-16.3
     Scenario: A password for one person or the service for all others
       Given an upstream "auth" that answers 403 with the body "ask the service"

@@ -24,6 +24,7 @@ func (w *World) answerSteps() []step {
 		{`the answer's body contains {string}`, w.answerContains, ""},
 		{`the answer has an empty body`, func() error { return w.answerBody("") }, ""},
 		{`the answer has a body of {int} bytes`, w.answerSize, ""},
+		{`the answer has at most {int} bytes`, w.answerAtMost, "Of its body, whether or not it is whole."},
 		{`the answer has the field {string} with {string}`, w.answerField, "Exactly one of that name, with that value."},
 		{`the answer has the field {string} that matches {string}`, w.answerFieldMatches, "Exactly one of that name; a regular expression."},
 		{`the answer has the field {string} with a number from {int} to {int}`, w.answerFieldBetween, "Exactly one of that name."},
@@ -114,6 +115,17 @@ func (w *World) answerSize(want int) error {
 	}
 	if x.size != int64(want) || x.err != nil {
 		return fmt.Errorf("got %d bytes (SHA-256 %s, error %v), want %d", x.size, hex.EncodeToString(x.sum.Sum(nil)), x.err, want)
+	}
+	return nil
+}
+
+func (w *World) answerAtMost(most int) error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	if x.size > int64(most) {
+		return fmt.Errorf("got %d bytes, want at most %d", x.size, most)
 	}
 	return nil
 }

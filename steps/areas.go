@@ -17,6 +17,7 @@ func (w *World) areas() []area {
 		{"Upstreams that switch protocols", w.switchSteps()},
 		{"Upstreams that behave unusually or wrongly", w.faultSteps()},
 		{"How upstreams end their connections", w.endSteps()},
+		{"Upstreams that refuse requests", w.refusingSteps()},
 		{"Upstreams that leave something on their connections", w.reuseSteps()},
 		{"What an upstream received", w.receivedSteps()},
 		{"The daemon", w.daemonSteps()},
