@@ -119,6 +119,36 @@ Feature: Fair shares of the connections
         | https://git.example.test |
         | http://git.example.test  |
 
+  Rule: A connection in use stays while another client is above its share
+
+    @S-12.2 @S-12.6
+    Scenario Outline: Handshakes that last, beside a connection over <protocol> that is used again and again
+      Given clients speak <protocol>
+      And the setting "max_connections" is 64
+      And the proxy is running
+      When the client "mallory" keeps 100 connections to "tcp://${addr}:${https}" open, which send "\x16\x03\x01\x02\x00\x01\x00\x01\xfc" and then "\x00" every 200 ms
+      Then the client "alice" keeps its connection to "https://git.example.test/" over 10 requests, while the client "bob" opens another one before each
+      And the log has a line "CONNECTION_CUT" with:
+        | client_ip | ${client:mallory} |
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-12.2 @S-12.6
+    Scenario Outline: Hundreds of handshakes, over and over, beside a connection over <protocol> that is used again and again
+      Given clients speak <protocol>
+      And the setting "max_connections" is 64
+      And the proxy is running
+      When the client "mallory" begins handshakes with "https://git.example.test" as fast as it can, 250 at a time
+      Then the client "alice" keeps its connection to "https://git.example.test/" over 20 requests, while the client "bob" opens another one before each
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
   Rule: A silent connection gives way after a second
 
     @S-12.10
