@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"testing"
 )
 
@@ -119,6 +120,45 @@ func TestBatchesAreTinyWhileManyWritesWait(t *testing.T) {
 	}
 	if got := cap(*h.buffer()); got < h2LargeBatch {
 		t.Errorf("got a batch of %d bytes after the writes have ended, want at least %d", got, h2LargeBatch)
+	}
+}
+
+// TestATinyBatchIsNotEnlargedForData takes a tiny batch and then queues a body, while tiny batches are given out and after
+// that.
+func TestATinyBatchIsNotEnlargedForData(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		end  int32
+		want int
+	}{
+		{"many writes still wait", maxStuckWrites, h2TinyBatch},
+		{"the writes have ended", 0, h2LargeBatch},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			registry := &connRegistry{}
+			registry.batches.writes.Store(maxStuckWrites)
+			h := batchesConn(t, registry)
+			h.sendWindow, h.peer.MaxFrame = 1<<20, 16<<10
+			*h.buffer() = append(*h.buffer(), "heads"...)
+			registry.batches.writes.Store(test.end)
+			s := &h2Stream{conn: h, id: 1}
+			s.h2Pending.reset(&h.mu)
+			s.outWindow, s.buffer = 1<<20, make([]byte, h2SmallBytes)
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			s.offer()
+			if got := cap(*h.out); got != h2TinyBatch {
+				t.Errorf("got a batch of %d bytes after a body was queued, want %d", got, h2TinyBatch)
+			}
+			batch := h.collect(nil)
+			if got := cap(*batch); got != test.want && (test.want == h2TinyBatch || got < test.want) { // a large one may have grown
+				t.Errorf("got a batch of %d bytes, want %d", got, test.want)
+			}
+			if !bytes.HasPrefix(*batch, []byte("heads")) || len(*batch) < h2TinyDataBytes {
+				t.Errorf("got %d bytes in the batch, beginning with %q, want the heads and data", len(*batch), (*batch)[:5])
+			}
+			h.giveBuffers(batch)
+		})
 	}
 }
 

@@ -68,7 +68,7 @@ func (s *h2Stream) offer() {
 		return
 	}
 	if h.schedule.empty() && s.direct == nil && n <= s.outWindow && n <= h.sendWindow && !h.client.socket.blocked.Load() &&
-		len(*h.buffer()) < h.batchBytes() {
+		len(*h.buffer()) < h.batchBytes() && roomForData(*h.buffer()) >= int(n) {
 		for s.pending() > 0 {
 			*h.buffer() = s.appendData(*h.buffer())
 			s.settle()
@@ -79,15 +79,21 @@ func (s *h2Stream) offer() {
 	h.schedule.add(s)
 }
 
-// appendData appends one frame of pending data, as large as the windows allow. After the last data it appends the end of
-// the response; otherwise it schedules the rest. The caller holds mu and has taken the stream out of the schedule.
+// roomForData returns how long the payload of a DATA frame may be that is appended to a batch. A batch is hardly
+// enlarged for data: a tiny one would become a large one that was not counted (S-12.8).
+func roomForData(batch []byte) int {
+	return max(cap(batch)-len(batch)-http2.HeaderBytes, h2TinyDataBytes)
+}
+
+// appendData appends one frame of pending data, as large as the windows and the batch allow. After the last data it appends
+// the end of the response; otherwise it schedules the rest. The caller holds mu and has taken the stream out of the schedule.
 func (s *h2Stream) appendData(out []byte) []byte {
 	h := s.conn
 	data := s.direct
 	if s.start < len(s.buffer) {
 		data = s.buffer[s.start:]
 	}
-	n := min(len(data), h.dataBytes(), h.peer.MaxFrame, int(min(s.outWindow, h.sendWindow, http2.MaxFrameBytes)))
+	n := min(len(data), h.dataBytes(), roomForData(out), h.peer.MaxFrame, int(min(s.outWindow, h.sendWindow, http2.MaxFrameBytes)))
 	data = data[:n]
 	if s.start < len(s.buffer) {
 		s.start += n

@@ -119,6 +119,13 @@ func (h *h2Conn) forgetLarge(n int32) {
 	h.server.registry.batches.forget(n)
 }
 
+// moveTo moves the output in a batch to a fresh one, which it returns, and gives the other back. The caller holds mu.
+func (h *h2Conn) moveTo(fresh, batch *[]byte) *[]byte {
+	*fresh = append((*fresh)[:0], *batch...)
+	h.giveBatch(batch)
+	return fresh
+}
+
 // giveBuffers gives both buffers back, because there is nothing to write. The caller holds mu.
 func (h *h2Conn) giveBuffers(batch *[]byte) (none *[]byte) {
 	h.giveBatch(batch)
@@ -265,6 +272,9 @@ func (h *h2Conn) collect(last *[]byte) *[]byte {
 		*last = (*last)[:0]
 	}
 	h.controls = 0
+	if cap(*batch) < most { // it was taken while only smaller ones were given out
+		batch = h.moveTo(h.takeBatch(), batch)
+	}
 	for len(*batch) < most && h.sendWindow > 0 && !h.schedule.empty() {
 		s := h.schedule.pick()
 		*batch = s.appendData(*batch)

@@ -13,10 +13,12 @@ import (
 )
 
 const (
-	// percent is how much the heap may grow between two collections, in percent of what is in use and the ballast.
-	percent = 25
-	// ballastBytes is the size of the ballast: every heap may grow by a quarter of that in addition.
-	ballastBytes = 28 << 20
+	// percent is how much the heap may grow between two collections, in percent of what is in use and the ballast. Half as
+	// much makes collections twice as frequent, but only in a heap that is large compared with the ballast. A request
+	// allocates next to nothing, so that costs little.
+	percent = 12
+	// ballastBytes is the size of the ballast: every heap may grow by 7 MiB in addition.
+	ballastBytes = 60 << 20
 )
 
 // Pace sets GOGC and allocates the ballast. The returned function ends the use of the ballast. It takes address space but no
