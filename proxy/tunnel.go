@@ -52,7 +52,7 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn) *answer {
 	<-done
 	broken := x.cancelled() != nil
 	p.gaveUp(x)
-	upstream.cut, upstream.delivers = broken, !broken
+	upstream.cut, upstream.inOrder = broken, !broken
 	if broken {
 		return truncated(x)
 	}

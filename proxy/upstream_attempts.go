@@ -21,10 +21,6 @@ const (
 // dialFunc connects to one address.
 type dialFunc func(ctx context.Context, to netip.AddrPort) (net.Conn, error)
 
-func dialTCP(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
-	return new(net.Dialer).DialContext(ctx, "tcp", to.String())
-}
-
 // connect connects to the upstream at one of the addresses of its name, and returns that address. If none can be
 // reached, it looks the name up again, so that a replaced server is found at once.
 func (n *upstreamName) connect(ctx context.Context, port uint16, dial dialFunc) (net.Conn, netip.Addr, error) {

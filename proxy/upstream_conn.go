@@ -71,8 +71,8 @@ type upstreamConn struct {
 
 	// cut makes Close end TLS without close_notify, because the upstream did not receive the whole message.
 	cut bool
-	// delivers makes Close leave unsent bytes to the kernel.
-	delivers bool
+	// inOrder makes Close end TCP in order instead of with a reset. The kernel then still delivers what is unsent.
+	inOrder bool
 
 	// upstreamResponse is the response that is being read. It is nil while the connection is idle.
 	*upstreamResponse
@@ -120,16 +120,15 @@ func (u *upstreamConn) detach() *upstreamResponse {
 	return r
 }
 
-// Close closes the connection, if it was ever opened. It discards what the kernel has not sent yet, which the kernel
-// would keep for minutes for an upstream that reads nothing (S-12.9). Only the end of a tunnel is still delivered.
+// Close closes the connection, if it was ever opened, so that the kernel keeps nothing of it (resetAtClose). Only the end of
+// a tunnel is still delivered, and an idle connection ends in order.
 func (u *upstreamConn) Close() error {
 	switch {
 	case u.Conn == nil:
 		return nil
-	case !u.delivers && u.hasUnsent():
-		_ = u.socket.SetLinger(0) // fails only if the connection is already gone
-		return u.socket.Close()   // a close_notify would only have to wait after the unsent bytes
-	case u.cut:
+	case u.inOrder && u.socket != nil:
+		_ = u.socket.SetLinger(-1) // fails only if the connection is already gone
+	case u.cut, u.hasUnsent(): // a close_notify would only have to wait after the unsent bytes
 		return u.socket.Close()
 	}
 	return u.Conn.Close()

@@ -305,6 +305,7 @@ func (p *upstreamPool) remove(condition func(*upstreamConn) bool) {
 	p.mu.Unlock()
 	p.all.idle.Add(-int32(len(removed)))
 	for _, conn := range removed {
+		conn.inOrder = true
 		p.discard(conn)
 	}
 }
