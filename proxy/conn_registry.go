@@ -22,6 +22,8 @@ type connRegistry struct {
 	share int
 	// onCut is called, with mu held, after a connection is cut because its client held more than its share.
 	onCut func(client netip.Addr, held int)
+	// onFull is called, with mu held, when a connection waits for room and none can be told to leave.
+	onFull func()
 
 	// proxyRefused is how many connections did not begin with a header of the PROXY protocol from a trusted proxy.
 	proxyRefused atomic.Uint64
@@ -75,7 +77,7 @@ type connRegistry struct {
 
 func newConnRegistry(limit, share int, s *deadline.Sweeper) *connRegistry {
 	r := &connRegistry{sweeper: s, limit: limit, share: share, conns: map[accountedConn]struct{}{}, clients: accounts{}, proxies: accounts{},
-		onCut: func(netip.Addr, int) {}, idle: idleList{at: -1, round: 1}, ended: make(chan struct{}),
+		onCut: func(netip.Addr, int) {}, onFull: func() {}, idle: idleList{at: -1, round: 1}, ended: make(chan struct{}),
 		parked: parkedAnswers{limit: parkedBytes}, busy: newBusyQueue(), dormantAfter: dormantAfter}
 	s.Swept = r.becameIdle // new connections become idle as time passes
 	return r

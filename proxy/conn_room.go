@@ -84,6 +84,16 @@ func (r *connRegistry) makeRoom() {
 		i++
 	}
 	r.waiting.Store(int32(len(r.queue)))
+	if r.promised < len(r.queue) {
+		r.onFull()
+	}
+}
+
+// unpromised returns how many connections wait for room that none leaves.
+func (r *connRegistry) unpromised() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.queue) - r.promised
 }
 
 // leavingSoon returns how many connections were told to leave within leaveTime and have not left yet.

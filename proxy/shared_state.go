@@ -62,6 +62,8 @@ func newSharedState(cfg *config.Config, stdout io.Writer) (*sharedState, error) 
 	shared.conns.poller = poller
 	shared.upstreams.busy = shared.conns.busy
 	shared.conns.onCut = logCut(log, cfg.ConnectionShare())
+	shared.conns.onFull = shared.upstreams.crowd
+	shared.upstreams.clientsWaiting = shared.conns.unpromised
 	shared.upstreams.names.log = log
 	shared.upstreams.states.Changed = logUpstreamChange(log)
 	shared.tasks.Go(func() { shared.sweeper.Run(ctx) })

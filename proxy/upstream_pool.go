@@ -36,6 +36,8 @@ type upstreamPool struct {
 	closed bool
 	// busy holds the connections that calls use, including those being opened, in no order.
 	busy []*upstreamConn
+	// answeredAt is when, on the sweeper's clock, the last call with a response ended.
+	answeredAt int64
 }
 
 func newUpstreamPool(all *upstreams) *upstreamPool {
@@ -99,6 +101,9 @@ func (p *upstreamPool) leave(conn *upstreamConn) *share.Client {
 	p.busy[conn.at].at = conn.at
 	p.busy[last] = nil
 	p.busy = p.busy[:last]
+	if c := conn.holder; c != nil && c.delivering.Load() {
+		p.answeredAt = c.clock()
+	}
 	conn.holder = nil
 	return conn.client
 }

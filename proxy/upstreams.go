@@ -38,8 +38,11 @@ type upstreams struct {
 	lookahead lookahead
 	// busy is the queue of the client connections. It is nil in tests.
 	busy *busyQueue
-	// pressed is signalled when a request has to wait for a connection.
-	pressed chan struct{}
+	// pressed is signalled when a request has to wait for a connection, and crowded when clients have to wait for one of
+	// theirs.
+	pressed, crowded chan struct{}
+	// clientsWaiting returns how many connections of clients wait for room. It is nil in tests.
+	clientsWaiting func() int
 	// nobody is the account of calls that are made for no client.
 	nobody share.Client
 	// states has what is known about each upstream. checks runs their checks. cookies is the key of the cookies that
@@ -51,7 +54,8 @@ type upstreams struct {
 
 // newUpstreams returns upstreams that hold at most the given number of connections, idle or in use.
 func newUpstreams(connections int) *upstreams {
-	u := &upstreams{pools: map[config.UpstreamID]*upstreamPool{}, slots: share.New(connections), pressed: make(chan struct{}, 1)}
+	u := &upstreams{pools: map[config.UpstreamID]*upstreamPool{}, slots: share.New(connections),
+		pressed: make(chan struct{}, 1), crowded: make(chan struct{}, 1)}
 	u.lookahead.heads = make(chan struct{}, maxLargeHeads)
 	u.names = newUpstreamNames(systemLookUp, u.moved)
 	u.states, u.checks, u.cookies = balance.NewRegistry(time.Now), newUpstreamChecks(), newCookieKey()
@@ -140,12 +144,13 @@ func (u *upstreams) sizes() map[string]poolSize {
 
 // run closes connections that are idle for too long, or that their upstream has closed, and has names looked up, until
 // the context ends. While requests wait for a connection, it also ends exchanges whose client or upstream has more than
-// its share.
+// its share, and while clients wait for connections of theirs, exchanges with upstreams that hang.
 func (u *upstreams) run(ctx context.Context) {
 	sweeps, reclaims := time.NewTicker(upstreamSweep), time.NewTicker(reclaimInterval)
 	defer sweeps.Stop()
 	defer reclaims.Stop()
 	reclaims.Stop()
+	var searched time.Time // when a search for hanging calls has last found nothing
 	for reclaiming := false; ; {
 		select {
 		case now := <-sweeps.C:
@@ -157,6 +162,10 @@ func (u *upstreams) run(ctx context.Context) {
 			if !reclaiming {
 				reclaiming = true
 				reclaims.Reset(reclaimInterval)
+			}
+		case <-u.crowded:
+			if now := time.Now(); now.Sub(searched) >= relievePause && !u.relieve() {
+				searched = now
 			}
 		case now := <-reclaims.C:
 			u.reclaim(now)

@@ -73,6 +73,9 @@ func (s *Slots) Wanted() int { return int(s.wanted.Load()) }
 // Limit returns the largest number of connections.
 func (s *Slots) Limit() int { return s.limit }
 
+// Reserve returns how many connections an upstream can get even if others hold all of them.
+func (s *Slots) Reserve() int { return reserve(s.limit) }
+
 // Acquire takes a slot for a connection of the client to the upstream and counts the connection as used. If no slot is free,
 // the request waits. If too many requests wait, displace chooses one to refuse, which may be this one.
 func (s *Slots) Acquire(c *Client, u *Upstream, now time.Time) (w *Waiter, refused bool, limit Limit) {
