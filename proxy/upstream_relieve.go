@@ -30,21 +30,21 @@ func (u *upstreams) crowd() {
 
 // relieve makes room for clients whose connections wait because those of others are in use. If these wait for upstreams that
 // answer nothing, a client that needs another upstream would have to wait for their timeouts (S-12.6). For each client that
-// waits, relieve ends one call, so that the connection of the call's client becomes idle and makes room. It takes a call to
-// the upstream with the most of them, but leaves each upstream its reserve: the calls that have waited longest, one of which
-// will show if the upstream answers again. It reports whether it ended any.
+// waits, relieve ends the calls of one connection, which then becomes idle and makes room. It takes calls to the upstream with
+// the most of them, but leaves each upstream its reserve: the calls that have waited longest, one of which will show if the
+// upstream answers again. It reports whether it ended any.
 func (u *upstreams) relieve() (ended bool) {
 	wanted := u.clientsWaiting()
 	if wanted == 0 {
 		return false
 	}
-	var pools [][]use
-	for _, pool := range u.all() {
-		calls, ending := pool.hanging()
-		pools = append(pools, calls)
-		wanted -= ending // the connections of their clients will become idle soon
-	}
 	reserve := u.slots.Reserve()
+	var pools [][]hangingCall
+	for _, pool := range u.all() {
+		calls, ending := pool.hanging(reserve)
+		pools = append(pools, calls)
+		wanted -= ending // their connections will become idle soon
+	}
 	for ; wanted > 0; wanted-- {
 		most := 0
 		for i, calls := range pools {
@@ -52,40 +52,66 @@ func (u *upstreams) relieve() (ended bool) {
 				most = i
 			}
 		}
-		held := len(pools[most])
-		if held <= reserve {
+		calls := pools[most]
+		if len(calls) == 0 {
 			break
 		}
-		pools[most][reserve].end(&shareError{limit: share.Reserve, held: held, of: reserve})
-		pools[most] = slices.Delete(pools[most], reserve, reserve+1)
+		cause := &shareError{limit: share.Reserve, held: len(calls) + reserve, of: reserve}
+		from := calls[0].from
+		pools[most] = slices.DeleteFunc(calls, func(c hangingCall) bool {
+			if c.from == from {
+				c.end(cause)
+			}
+			return c.from == from
+		})
 		ended = true
 	}
 	return ended
 }
 
-// hanging returns the calls that wait for an answer, longest first, if the upstream hangs. ending is how many calls have to
-// give way and have not left yet.
-func (p *upstreamPool) hanging() (calls []use, ending int) {
+// hangingCall is a call that waits for an upstream that hangs. from is what connOfClient returns.
+type hangingCall struct {
+	use
+	from any
+}
+
+// hanging returns the calls that may give way if the upstream hangs, in the order in which they have begun: all that wait for
+// an answer but the first few, which are the upstream's reserve, and others of the same connections, which would remain in
+// use. ending is how many connections have calls that have to give way and have not left yet.
+func (p *upstreamPool) hanging(reserve int) (calls []hangingCall, ending int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	hangs := false
+	leaving := map[any]bool{}
 	for _, conn := range p.busy {
 		c := conn.holder
 		switch {
 		case c == nil:
 		case conn.ending:
-			ending++
+			leaving[c.connOfClient()] = true
 		default:
 			now := c.clock()
 			if state, since := c.state(conn.since); state == share.Waiting && now-since >= int64(leastWait) {
-				calls = append(calls, use{p, conn, c, conn.uses})
+				calls = append(calls, hangingCall{use{p, conn, c, conn.uses}, c.connOfClient()})
 				hangs = hangs || now-max(since, p.answeredAt) >= int64(silentTime)
 			}
 		}
 	}
-	if !hangs {
-		return nil, ending
+	if !hangs || len(calls) <= reserve {
+		return nil, len(leaving)
 	}
-	slices.SortFunc(calls, func(a, b use) int { return cmp.Compare(a.conn.since, b.conn.since) })
-	return calls, ending
+	slices.SortFunc(calls, func(a, b hangingCall) int { return cmp.Compare(a.conn.since, b.conn.since) })
+	staying := map[any]bool{}
+	for _, c := range calls[:reserve] {
+		staying[c.from] = true
+	}
+	return slices.DeleteFunc(calls[reserve:], func(c hangingCall) bool { return staying[c.from] }), len(leaving)
+}
+
+// connOfClient returns what identifies the connection of the call's client, or the call itself if it has no such client.
+func (c *upstreamCall) connOfClient() any {
+	if c.request != nil && c.request.Addrs != nil {
+		return c.request.Addrs // the connection's own
+	}
+	return c
 }

@@ -154,3 +154,36 @@ func (p *dataPath) dialFrom(t testing.TB, last byte) *tls.Conn {
 	_ = conn.SetDeadline(time.Now().Add(patience))
 	return conn
 }
+
+// TestTheCallsOfOneConnectionMakeRoomTogether has connections over HTTP/2 with several requests each: ending one of them would
+// not make a connection idle.
+func TestTheCallsOfOneConnectionMakeRoomTogether(t *testing.T) {
+	const limit = 32 // the reserve is 2
+	sweeper := deadline.NewSweeper()
+	all := newUpstreams(limit)
+	all.clientsWaiting = func() int { return 1 }
+	pool := all.pool(siteTo("a", "10.0.0.1:1", "http"), 0)
+	conns := map[string]*connAddrs{"first": {}, "second": {}, "third": {}}
+	var calls []*upstreamCall
+	from := []string{"first", "first", "second", "first", "third", "second"}
+	for _, name := range from {
+		c := &upstreamCall{owner: &lonelyOwner{}, request: &Request{Addrs: conns[name]},
+			timer: &deadline.Timer{Sweeper: sweeper}, client: &share.Client{}}
+		conn, err := pool.acquire(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.opens(conn)
+		calls = append(calls, c)
+		sweeper.Clock.Add(1)
+	}
+	sweeper.Clock.Add(int64(2 * silentTime))
+	for range 2 {
+		all.relieve()
+	}
+	for i, c := range calls {
+		if ended, want := c.cancelled() != nil, from[i] == "second"; ended != want {
+			t.Errorf("call %d, of the %s connection: ended %v, want %v", i, from[i], ended, want)
+		}
+	}
+}
