@@ -42,10 +42,12 @@ func (u *upstreams) relieve() (ended bool) {
 	var pools [][]hangingCall
 	for _, pool := range u.all() {
 		calls, ending := pool.hanging(reserve)
-		pools = append(pools, calls)
+		if len(calls) > 0 {
+			pools = append(pools, calls)
+		}
 		wanted -= ending // their connections will become idle soon
 	}
-	for ; wanted > 0; wanted-- {
+	for ; wanted > 0 && len(pools) > 0; wanted-- {
 		most := 0
 		for i, calls := range pools {
 			if len(calls) > len(pools[most]) {

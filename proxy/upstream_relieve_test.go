@@ -33,6 +33,7 @@ func TestOnlyCallsToUpstreamsThatHangMakeRoomForClients(t *testing.T) {
 		// want has the number of calls to each upstream that are ended. The oldest two are its reserve.
 		want []int
 	}{
+		{name: "there is no upstream", clients: 3},
 		{name: "no client waits", calls: []int{8, 8}, waited: late, want: []int{0, 0}},
 		{name: "one call for each client that waits", clients: 3, calls: []int{8, 1}, waited: late, want: []int{3, 0}},
 		{name: "the upstream with the most calls gives way", clients: 3, calls: []int{5, 8}, waited: late, want: []int{0, 3}},
