@@ -81,6 +81,9 @@ func TestFeatures(t *testing.T) {
 	if !suite.HasHitch() && os.Getenv("CI") != "true" {
 		leaveOut("@hitch", "hitch is not installed; make deps installs it")
 	}
+	if !suite.HasH2load() && os.Getenv("CI") != "true" {
+		leaveOut("@h2load", "h2load is not installed; make deps installs it")
+	}
 	if !suite.HasStrace() && os.Getenv("CI") != "true" {
 		leaveOut("@strace", "strace is not installed; make deps installs it")
 	}

@@ -119,6 +119,20 @@ Feature: Fair shares of the connections
         | https://git.example.test |
         | http://git.example.test  |
 
+    @S-12.6 @h2load @network @heavy
+    Scenario: Hundreds of fast downloads
+      Given a separate network whose sockets buffer at most 128 KiB
+      And the sample upstream "large"
+      And the site "large.example.test" is served from the upstream "large"
+      And an upstream "small"
+      And the site "small.example.test" is served from the upstream "small"
+      And the proxy will be started from a release build
+      And the proxy is running
+      When h2load downloads "https://large.example.test/bytes/1000000000" over 900 connections
+      And the metrics have:
+        | reverse_proxy_connections{protocol="HTTP/1",state="active"} | >600 |
+      Then the client "alice" is answered 200 by "https://small.example.test/" over 21 new connections, most of them before the proxy has written 32 MiB
+
   Rule: A connection in use stays while another client is above its share
 
     @S-12.2 @S-12.6

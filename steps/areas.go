@@ -36,7 +36,7 @@ func (w *World) areas() []area {
 		{"Answers", w.answerSteps()},
 		{"Raw connections", w.rawSteps()},
 		{"Raw connections of slow clients", w.slowSteps()},
-		{"Clients that crowd others out", slices.Concat(w.crowdSteps(), w.crowdHTTP2Steps(), w.crowdMemorySteps(), w.crowdSpeedSteps(), w.crowdUseSteps(), w.passwordSteps())},
+		{"Clients that crowd others out", slices.Concat(w.crowdSteps(), w.crowdHTTP2Steps(), w.crowdMemorySteps(), w.crowdSpeedSteps(), w.crowdDownloadSteps(), w.crowdUseSteps(), w.passwordSteps())},
 		{"Proxies in front", slices.Concat(w.frontSteps(), w.spoofSteps())},
 		{"WebSockets", w.webSocketSteps()},
 		{"Raw HTTP/2", w.h2Steps()},

@@ -3,6 +3,7 @@ package steps
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -13,6 +14,7 @@ import (
 func (w *World) networkSteps() []step {
 	return []step{
 		{`a separate network with the addresses {string}`, w.ownNetwork, "IPv6 addresses separated by commas, in addition to 127.0.0.0/8 and ::1. The daemon is in it, with the connections of clients (requests, raw connections and handshakes) and the upstreams that are made from then on. For scenarios with the tag @network only."},
+		{`a separate network whose sockets buffer at most {int} KiB`, w.ownSmallNetwork, "The same without an address, for TCP and in each direction. Hundreds of fast connections would otherwise use up what the machine has for all sockets."},
 		{`the client {string} has the address {string}`, w.setClientAddress, "Instead of the one that it would get otherwise."},
 	}
 }
@@ -27,9 +29,6 @@ func (s *Suite) CanMakeNetworks() bool {
 }
 
 func (w *World) ownNetwork(list string) error {
-	if w.daemon != nil {
-		return errors.New("the network has to be made before the daemon is started")
-	}
 	var addresses []netip.Addr
 	for _, name := range names(list) {
 		address, err := netip.ParseAddr(name)
@@ -38,6 +37,14 @@ func (w *World) ownNetwork(list string) error {
 		}
 		addresses = append(addresses, address)
 	}
+	return w.enterNetwork(addresses...)
+}
+
+// enterNetwork makes a network, in which the scenario is from then on.
+func (w *World) enterNetwork(addresses ...netip.Addr) error {
+	if w.daemon != nil {
+		return errors.New("the network has to be made before the daemon is started")
+	}
 	network, err := netns.New(addresses...)
 	if err != nil {
 		return err
@@ -45,6 +52,16 @@ func (w *World) ownNetwork(list string) error {
 	w.network = network
 	w.cleanup(network.Close)
 	return nil
+}
+
+func (w *World) ownSmallNetwork(kib int) error {
+	if err := w.enterNetwork(); err != nil {
+		return err
+	}
+	bounds := fmt.Appendf(nil, "4096 16384 %d", kib<<10) // the least, the first and the largest size
+	return w.inNetwork(func() error {
+		return errors.Join(os.WriteFile("/proc/sys/net/ipv4/tcp_rmem", bounds, 0), os.WriteFile("/proc/sys/net/ipv4/tcp_wmem", bounds, 0))
+	})
 }
 
 func (w *World) setClientAddress(client, address string) error {
