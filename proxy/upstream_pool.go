@@ -36,8 +36,10 @@ type upstreamPool struct {
 	closed bool
 	// busy holds the connections that calls use, including those being opened, in no order.
 	busy []*upstreamConn
-	// answeredAt is when, on the sweeper's clock, the last call with a response ended.
+	// answeredAt is when, on the sweeper's clock, the last call with a response ended. usual is how long the heads of the
+	// latest responses took on average.
 	answeredAt int64
+	usual      time.Duration
 }
 
 func newUpstreamPool(all *upstreams) *upstreamPool {
@@ -103,6 +105,10 @@ func (p *upstreamPool) leave(conn *upstreamConn) *share.Client {
 	p.busy = p.busy[:last]
 	if c := conn.holder; c != nil && c.delivering.Load() {
 		p.answeredAt = c.clock()
+		if p.usual == 0 {
+			p.usual = c.responseTime
+		}
+		p.usual += (c.responseTime - p.usual) / 8
 	}
 	conn.holder = nil
 	return conn.client

@@ -10,8 +10,9 @@ import (
 
 const (
 	// silentTime is how long an upstream must not have answered any request, although it had some, for its requests to give
-	// way to clients that wait for a connection. An upstream that answers slowly, but does answer, is only busy: if its
-	// requests gave way to further ones for it, none would ever be answered.
+	// way to clients that wait for a connection. If its answers usually take longer than half of that, it is twice as long
+	// as they take. An upstream that answers slowly, but does answer, is only busy: if its requests gave way to further ones
+	// for it, hardly any would be answered.
 	silentTime = 500 * time.Millisecond
 	// leastWait is how long a request to such an upstream must have waited.
 	leastWait = 200 * time.Millisecond
@@ -83,7 +84,7 @@ type hangingCall struct {
 func (p *upstreamPool) hanging(reserve int) (calls []hangingCall, ending int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	hangs := false
+	hangs, silent := false, max(silentTime, 2*p.usual)
 	leaving := map[any]bool{}
 	for _, conn := range p.busy {
 		c := conn.holder
@@ -95,7 +96,7 @@ func (p *upstreamPool) hanging(reserve int) (calls []hangingCall, ending int) {
 			now := c.clock()
 			if state, since := c.state(conn.since); state == share.Waiting && now-since >= int64(leastWait) {
 				calls = append(calls, hangingCall{use{p, conn, c, conn.uses}, c.connOfClient()})
-				hangs = hangs || now-max(since, p.answeredAt) >= int64(silentTime)
+				hangs = hangs || now-max(since, p.answeredAt) >= int64(silent)
 			}
 		}
 	}

@@ -28,6 +28,8 @@ func TestOnlyCallsToUpstreamsThatHangMakeRoomForClients(t *testing.T) {
 		// answers makes the first upstream answer another call, so long ago.
 		answers bool
 		ago     time.Duration
+		// usual is how long the upstream's answers usually take.
+		usual time.Duration
 		// delivers makes the calls to the first upstream have their answers.
 		delivers bool
 		// want has the number of calls to each upstream that are ended. The oldest two are its reserve.
@@ -42,6 +44,8 @@ func TestOnlyCallsToUpstreamsThatHangMakeRoomForClients(t *testing.T) {
 		{name: "a short wait is no reason", clients: 4, calls: []int{8, 1}, waited: soon, want: []int{0, 0}},
 		{name: "an upstream that has just answered is not hanging", clients: 4, calls: []int{8, 1}, waited: late, answers: true, ago: soon, want: []int{0, 0}},
 		{name: "an upstream that has answered before may hang", clients: 4, calls: []int{8, 1}, waited: late, answers: true, ago: late, want: []int{4, 0}},
+		{name: "an upstream that is slow may be silent for longer", clients: 4, calls: []int{8, 1}, waited: late, usual: late, want: []int{0, 0}},
+		{name: "an upstream that is slow may hang", clients: 4, calls: []int{8, 1}, waited: 2 * late, usual: late, want: []int{4, 0}},
 		{name: "answers that are being sent go on", clients: 4, calls: []int{8, 1}, waited: late, delivers: true, want: []int{0, 0}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -80,6 +84,9 @@ func TestOnlyCallsToUpstreamsThatHangMakeRoomForClients(t *testing.T) {
 				sweeper.Clock.Store(begin + int64(test.waited-test.ago))
 				conn.Conn = &countedConn{}
 				pools[0].put(conn)
+			}
+			for _, pool := range pools {
+				pool.usual = test.usual
 			}
 			sweeper.Clock.Store(begin + int64(test.waited) + 100)
 			for range 2 { // the second search finds that the first was enough
@@ -186,5 +193,32 @@ func TestTheCallsOfOneConnectionMakeRoomTogether(t *testing.T) {
 		if ended, want := c.cancelled() != nil, from[i] == "second"; ended != want {
 			t.Errorf("call %d, of the %s connection: ended %v, want %v", i, from[i], ended, want)
 		}
+	}
+}
+
+// TestHowLongAnswersUsuallyTakeFollowsTheLatest lets an upstream become slow, and fast again.
+func TestHowLongAnswersUsuallyTakeFollowsTheLatest(t *testing.T) {
+	pool := newUpstreamPool(newUpstreams(1))
+	answer := func(took time.Duration, n int) time.Duration {
+		for range n {
+			c := &upstreamCall{owner: &lonelyOwner{}, responseTime: took}
+			c.delivering.Store(true)
+			conn, err := pool.acquire(t.Context(), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn.Conn = &countedConn{}
+			pool.drop(conn)
+		}
+		return pool.usual
+	}
+	if got := answer(3*time.Second, 1); got != 3*time.Second {
+		t.Errorf("after the first answer: got %v, want 3s", got)
+	}
+	if got := answer(10*time.Millisecond, 40); got > 100*time.Millisecond {
+		t.Errorf("after 40 fast answers: got %v, want at most 100ms", got)
+	}
+	if got := answer(3*time.Second, 16); got < 2*time.Second {
+		t.Errorf("after 16 slow answers: got %v, want at least 2s", got)
 	}
 }
