@@ -33,7 +33,7 @@ func (u *upstreams) crowd() {
 // answer nothing, a client that needs another upstream would have to wait for their timeouts (S-12.6). For each client that
 // waits, relieve ends the calls of one connection, which then becomes idle and makes room. It takes calls to the upstream with
 // the most of them, but leaves each upstream its reserve: the calls that have waited longest, one of which will show if the
-// upstream answers again. It reports whether it ended any.
+// upstream answers again. It reports whether it ended any, or has ended some that have not left yet.
 func (u *upstreams) relieve() (ended bool) {
 	wanted := u.clientsWaiting()
 	if wanted == 0 {
@@ -47,6 +47,7 @@ func (u *upstreams) relieve() (ended bool) {
 			pools = append(pools, calls)
 		}
 		wanted -= ending // their connections will become idle soon
+		ended = ended || ending > 0
 	}
 	for ; wanted > 0 && len(pools) > 0; wanted-- {
 		most := 0
