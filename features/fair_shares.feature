@@ -42,6 +42,20 @@ Feature: Fair shares of the connections
         | Redirects with no body            | http://git.example.test    | POST /x HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 100\r\n\r\n                         |
         | Redirects with half a chunk       | http://git.example.test    | POST /x HTTP/1.1\r\nHost: git.example.test\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nhalf        |
 
+    @S-12.6
+    Scenario: Clients within their shares that all wait for an upstream that never answers
+      Given the setting "max_connections" is 16
+      And the proxy is running
+      And the client "bob" keeps 4 connections to "https://stuck.example.test" open, which send "GET / HTTP/1.1\r\nHost: stuck.example.test\r\n\r\n"
+      And the client "carol" keeps 4 connections to "https://stuck.example.test" open, which send "GET / HTTP/1.1\r\nHost: stuck.example.test\r\n\r\n"
+      And the client "dave" keeps 4 connections to "https://stuck.example.test" open, which send "GET / HTTP/1.1\r\nHost: stuck.example.test\r\n\r\n"
+      When the client "eve" keeps 4 connections to "https://stuck.example.test" open, which send "GET / HTTP/1.1\r\nHost: stuck.example.test\r\n\r\n"
+      Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
+      And the client "alice" is answered 301 by "http://git.example.test/" over 7 new connections, most of them within a second
+      And the log has a line "UPSTREAM_SHARE" with:
+        | limit    | reserve           |
+        | upstream | ${upstream:stuck} |
+
     @S-12.6 @S-13.4
     Scenario Outline: A body that trickles, to <url>
       Given the setting "max_connections" is 64

@@ -1100,7 +1100,7 @@ Feature: Headers and forwarding
 
   Rule: When one side disconnects, the other side learns of it
 
-    @S-6.10
+    @S-6.10 @S-12.9
     Scenario Outline: A client that disconnects before the answer cancels the upstream's request, over <protocol>
       Given an upstream "app" that never answers
       And the proxy is running
@@ -1111,13 +1111,14 @@ Feature: Headers and forwarding
       And the log has a line "CLIENT_GONE" with:
         | level | DEBUG |
       And the log has no line "UPSTREAM_ERROR"
+      And the kernel holds nothing of the proxy's connections to the upstream "app"
 
       Examples:
         | protocol |
         | HTTP/1.1 |
         | HTTP/2   |
 
-    @S-6.10
+    @S-6.10 @S-12.9
     Scenario Outline: A client that disconnects in the middle of the answer cancels the upstream's request, over <protocol>
       Given an upstream "app" that streams "one|two"
       And the proxy is running
@@ -1127,6 +1128,7 @@ Feature: Headers and forwarding
       Then the request to the upstream "app" is cancelled
       And the log has a line "CLIENT_GONE" with:
         | level | DEBUG |
+      And the kernel holds nothing of the proxy's connections to the upstream "app"
 
       Examples:
         | protocol |

@@ -89,7 +89,7 @@ func (r *connRegistry) makeRoom() {
 	}
 }
 
-// unpromised returns how many connections wait for room that none leaves.
+// unpromised returns how many connections wait although no other one was told to make room for them.
 func (r *connRegistry) unpromised() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

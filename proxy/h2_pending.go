@@ -79,8 +79,8 @@ func (s *h2Stream) offer() {
 	h.schedule.add(s)
 }
 
-// roomForData returns how long the payload of a DATA frame may be that is appended to a batch. A batch is hardly
-// enlarged for data: a tiny one would become a large one that was not counted (S-12.8).
+// roomForData returns the longest payload of a DATA frame that may be appended to a batch. Data hardly enlarges a batch, or
+// a tiny one would become a large one that is not counted (S-12.8).
 func roomForData(batch []byte) int {
 	return max(cap(batch)-len(batch)-http2.HeaderBytes, h2TinyDataBytes)
 }

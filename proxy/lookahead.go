@@ -41,7 +41,7 @@ type lookahead struct {
 	tunnels atomic.Int32
 	// blocked is the number of responses that wait for their clients over HTTP/2.
 	blocked atomic.Int32
-	// heads is a semaphore: it holds an element for each large head in memory. If it is nil, there is no bound.
+	// heads holds an element for each large head in memory, and its capacity is their bound. If heads is nil, there is none.
 	heads chan struct{}
 }
 

@@ -103,7 +103,7 @@ func (p *upstreamPool) leave(conn *upstreamConn) *share.Client {
 	p.busy[conn.at].at = conn.at
 	p.busy[last] = nil
 	p.busy = p.busy[:last]
-	if c := conn.holder; c != nil && c.delivering.Load() {
+	if c := conn.holder; c != nil && c.responseTime > 0 {
 		p.answeredAt = c.clock()
 		if p.usual == 0 {
 			p.usual = c.responseTime

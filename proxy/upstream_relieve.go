@@ -85,7 +85,7 @@ type hangingCall struct {
 func (p *upstreamPool) hanging(reserve int) (calls []hangingCall, ending int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	hangs, silent := false, max(silentTime, 2*p.usual)
+	answered := p.answeredAt
 	leaving := map[any]bool{}
 	for _, conn := range p.busy {
 		c := conn.holder
@@ -93,18 +93,22 @@ func (p *upstreamPool) hanging(reserve int) (calls []hangingCall, ending int) {
 		case c == nil:
 		case conn.ending:
 			leaving[c.connOfClient()] = true
+		case c.delivering.Load():
+			answered = max(answered, conn.since+int64(c.responseTime))
 		default:
-			now := c.clock()
-			if state, since := c.state(conn.since); state == share.Waiting && now-since >= int64(leastWait) {
+			if state, since := c.state(conn.since); state == share.Waiting && c.clock()-since >= int64(leastWait) {
 				calls = append(calls, hangingCall{use{p, conn, c, conn.uses}, c.connOfClient()})
-				hangs = hangs || now-max(since, p.answeredAt) >= int64(silent)
 			}
 		}
 	}
-	if !hangs || len(calls) <= reserve {
+	if len(calls) <= reserve {
 		return nil, len(leaving)
 	}
 	slices.SortFunc(calls, func(a, b hangingCall) int { return cmp.Compare(a.conn.since, b.conn.since) })
+	first := calls[0]
+	if first.call.clock()-max(first.conn.since, answered) < int64(max(silentTime, 2*p.usual)) {
+		return nil, len(leaving)
+	}
 	staying := map[any]bool{}
 	for _, c := range calls[:reserve] {
 		staying[c.from] = true

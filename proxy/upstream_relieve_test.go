@@ -81,7 +81,7 @@ func TestOnlyCallsToUpstreamsThatHangMakeRoomForClients(t *testing.T) {
 			}
 			if test.answers {
 				c, conn := call(pools[0])
-				c.delivering.Store(true)
+				c.responseTime = 1
 				sweeper.Clock.Store(begin + int64(test.waited-test.ago))
 				conn.Conn = &countedConn{}
 				pools[0].put(conn)
@@ -167,6 +167,57 @@ func (p *dataPath) dialFrom(t testing.TB, last byte) *tls.Conn {
 	return conn
 }
 
+// TestAnUpstreamThatAnswersOtherCallsDoesNotHang lets calls wait for long while the upstream answers another one.
+func TestAnUpstreamThatAnswersOtherCallsDoesNotHang(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		// delivers reports whether an exchange takes the answer. A service's reply belongs to no exchange.
+		delivers bool
+		// ends reports whether the call of the answer has ended.
+		ends bool
+	}{
+		{"its answer is still being sent", true, false},
+		{"its answer was sent", true, true},
+		{"it was the reply of a service", false, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			sweeper := deadline.NewSweeper()
+			all := newUpstreams(32) // the reserve is 2
+			all.clientsWaiting = func() int { return 1 }
+			pool := all.pool(siteTo("a", "10.0.0.1:1", "http"), 0)
+			begin := func() (*upstreamCall, *upstreamConn) {
+				c := &upstreamCall{owner: &lonelyOwner{}, timer: &deadline.Timer{Sweeper: sweeper}, client: &share.Client{}}
+				conn, err := pool.acquire(t.Context(), c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.opens(conn)
+				return c, conn
+			}
+			for range 4 {
+				begin()
+			}
+			sweeper.Clock.Add(int64(2 * silentTime))
+			c, conn := begin()
+			sweeper.Clock.Add(1)
+			c.responseTime = 1
+			c.delivering.Store(test.delivers)
+			if test.ends {
+				conn.Conn = &countedConn{}
+				pool.put(conn)
+			}
+			sweeper.Clock.Add(int64(silentTime / 2))
+			if all.relieve() {
+				t.Error("a call had to give way soon after the answer")
+			}
+			sweeper.Clock.Add(int64(silentTime))
+			if !all.relieve() {
+				t.Error("no call had to give way long after the answer")
+			}
+		})
+	}
+}
+
 // TestTheCallsOfOneConnectionMakeRoomTogether has connections over HTTP/2 with several requests each: ending one of them would
 // not make a connection idle.
 func TestTheCallsOfOneConnectionMakeRoomTogether(t *testing.T) {
@@ -206,7 +257,6 @@ func TestHowLongAnswersUsuallyTakeFollowsTheLatest(t *testing.T) {
 	answer := func(took time.Duration, n int) time.Duration {
 		for range n {
 			c := &upstreamCall{owner: &lonelyOwner{}, responseTime: took}
-			c.delivering.Store(true)
 			conn, err := pool.acquire(t.Context(), c)
 			if err != nil {
 				t.Fatal(err)

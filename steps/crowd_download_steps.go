@@ -75,14 +75,10 @@ func (w *World) writesMore(bytes int64) func() error {
 }
 
 func (w *World) answeredBefore(client string, status int, url string, count, mib int) error {
-	scheme, rest, _ := strings.Cut(url, "://")
-	host, path, _ := strings.Cut(rest, "/")
-	address, err := w.dialAddress(scheme, host, 0)
+	request, err := w.newConnectionTo(url)
 	if err != nil {
 		return err
 	}
-	config := w.clientTLS(hostOnly(host), false)
-	config.NextProtos = []string{"http/1.1"}
 	var all []int64
 	for end := time.Now().Add(2 * patience); len(all) < count && time.Now().Before(end); {
 		busy := w.within(time.Second, w.writesMore(32<<20)) == nil
@@ -90,7 +86,7 @@ func (w *World) answeredBefore(client string, status int, url string, count, mib
 		if err != nil {
 			return err
 		}
-		got, err := w.requestOnce(w.clientAddress(client), address, host, path, config)
+		got, err := request(client)
 		if err != nil || got != status {
 			return fmt.Errorf("got %d (error: %w), want %d", got, err, status)
 		}

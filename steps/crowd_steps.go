@@ -159,22 +159,15 @@ func (w *World) keepHTTP2(client string, count int, url, path string) error {
 }
 
 func (w *World) answeredSoon(client string, status int, url string, count int) error {
-	scheme, rest, _ := strings.Cut(url, "://")
-	host, path, _ := strings.Cut(rest, "/")
-	address, err := w.dialAddress(scheme, host, 0)
+	request, err := w.newConnectionTo(url)
 	if err != nil {
 		return err
-	}
-	var config *tls.Config
-	if scheme == "https" {
-		config = w.clientTLS(hostOnly(host), false)
-		config.NextProtos = []string{"http/1.1"}
 	}
 	var times []time.Duration
 	soon := 0
 	for range count {
 		begun := time.Now()
-		got, err := w.requestOnce(w.clientAddress(client), address, host, path, config)
+		got, err := request(client)
 		ended := time.Now()
 		took := ended.Sub(begun)
 		if err != nil {
@@ -194,6 +187,25 @@ func (w *World) answeredSoon(client string, status int, url string, count int) e
 		return fmt.Errorf("the answers took %v, want most of them within a second", times)
 	}
 	return nil
+}
+
+// newConnectionTo returns a function that requests the URL over a new connection of a client, and returns the status of the
+// answer.
+func (w *World) newConnectionTo(url string) (request func(client string) (int, error), err error) {
+	scheme, rest, _ := strings.Cut(url, "://")
+	host, path, _ := strings.Cut(rest, "/")
+	address, err := w.dialAddress(scheme, host, 0)
+	if err != nil {
+		return nil, err
+	}
+	var config *tls.Config
+	if scheme == "https" {
+		config = w.clientTLS(hostOnly(host), false)
+		config.NextProtos = []string{"http/1.1"}
+	}
+	return func(client string) (int, error) {
+		return w.requestOnce(w.clientAddress(client), address, host, path, config)
+	}, nil
 }
 
 // requestOnce requests a path over a new connection, and returns the status of the answer.

@@ -2,7 +2,6 @@ package steps
 
 import (
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -16,14 +15,10 @@ func (w *World) crowdUseSteps() []step {
 const judgedIdle = 4 * time.Second
 
 func (w *World) keepsConnection(client, url string, count int, other string) error {
-	scheme, rest, _ := strings.Cut(url, "://")
-	host, path, _ := strings.Cut(rest, "/")
-	address, err := w.dialAddress(scheme, host, 0)
+	request, err := w.newConnectionTo(url)
 	if err != nil {
 		return err
 	}
-	config := w.clientTLS(hostOnly(host), false)
-	config.NextProtos = []string{"http/1.1"}
 	if err := w.getAs(client, url); err != nil {
 		return err
 	}
@@ -32,7 +27,7 @@ func (w *World) keepsConnection(client, url string, count int, other string) err
 		if time.Now().After(end) {
 			return fmt.Errorf("only %d requests within %v came soon enough after the ones before", judged, 2*patience)
 		}
-		if status, err := w.requestOnce(w.clientAddress(other), address, host, path, config); err != nil || status != 200 {
+		if status, err := request(other); err != nil || status != 200 {
 			return fmt.Errorf("got %d for the client %q (error: %w), want 200", status, other, err)
 		}
 		idle := time.Since(used)

@@ -19,6 +19,7 @@ func (w *World) unreadSteps() []step {
 	return []step{
 		{`{int} clients {string}, which read nothing and have opened their windows, ask for {string} twice`, w.openGreedy, "Over HTTP/2, a connection each, from one address, with windows as large as they can be. The sentence below speaks of them."},
 		{`they send {string}`, w.greedySend, "`nothing`; `a record of garbage`, which TLS answers with an alert; `a PING every 50 ms` or `a request every 50 ms`, until the connection ends. Does not wait."},
+		{`the kernel holds nothing of the proxy's connections to the upstream {string}`, w.upstreamPortsFree, "No socket of the proxy's side is left, in whatever state, so that its local port is free. Waits for it."},
 		{`the kernel holds nothing for the clients {string}`, w.kernelHoldsNothing, "No socket of the proxy's side of their connections is left, in whatever state. Waits for it."},
 	}
 }
@@ -151,13 +152,21 @@ type kernelSocket struct {
 }
 
 // socketsOf returns the proxy's sockets of the connections of an IPv4 client.
-func (w *World) socketsOf(client string) (sockets []kernelSocket) {
+func (w *World) socketsOf(client string) []kernelSocket {
+	return socketsTo(kernelAddress(w.clientAddress(client)))
+}
+
+// kernelAddress returns an IPv4 address as /proc/net/tcp shows it, with the colon before the port.
+func kernelAddress(ip string) string {
+	return fmt.Sprintf("%08X:", binary.LittleEndian.Uint32(net.ParseIP(ip).To4()))
+}
+
+// socketsTo returns the sockets whose peer begins with the given text.
+func socketsTo(peer string) (sockets []kernelSocket) {
 	table, err := os.ReadFile("/proc/net/tcp")
 	if err != nil {
 		return nil
 	}
-	ip := net.ParseIP(w.clientAddress(client)).To4()
-	peer := fmt.Sprintf("%08X:", binary.LittleEndian.Uint32(ip))
 	for line := range strings.Lines(string(table)) {
 		f := strings.Fields(line)
 		if len(f) < 5 || !strings.HasPrefix(f[2], peer) {
@@ -168,6 +177,22 @@ func (w *World) socketsOf(client string) (sockets []kernelSocket) {
 		sockets = append(sockets, s)
 	}
 	return sockets
+}
+
+// upstreamPortsFree waits for less than the minute for which the kernel keeps the port of a connection that ended in order.
+func (w *World) upstreamPortsFree(name string) error {
+	up, err := w.upstream(name)
+	if err != nil {
+		return err
+	}
+	to := up.listener.Addr().(*net.TCPAddr)
+	peer := kernelAddress(to.IP.String()) + fmt.Sprintf("%04X", to.Port)
+	return w.within(patience/2, func() error {
+		if sockets := socketsTo(peer); len(sockets) > 0 {
+			return fmt.Errorf("got the sockets %v, want none", sockets)
+		}
+		return nil
+	})
 }
 
 func (w *World) kernelHoldsNothing(client string) error {

@@ -13,9 +13,8 @@ import (
 )
 
 const (
-	// percent is how much the heap may grow between two collections, in percent of what is in use and the ballast. Half as
-	// much makes collections twice as frequent, but only in a heap that is large compared with the ballast. A request
-	// allocates next to nothing, so that costs little.
+	// percent is how much the heap may grow between two collections, in percent of what is in use and the ballast. A small
+	// value makes the collections of a large heap frequent. That costs little, because a request allocates next to nothing.
 	percent = 12
 	// ballastBytes is the size of the ballast: every heap may grow by 7 MiB in addition.
 	ballastBytes = 60 << 20
