@@ -60,6 +60,8 @@ type Conn struct {
 	unwritable, err *Error
 	// last reports whether the connection ends once its present streams have ended.
 	last bool
+	// waiting are the requests that wait for a stream of the connection's Set, or nil.
+	waiting *waiters
 	// junk is how many more frames that carry nothing the server may send.
 	junk int
 	abandoned
@@ -111,24 +113,36 @@ func (c *Conn) Open(body Body) (s *Stream, crowded bool) {
 	if !c.hasRoom(body) {
 		return nil, true
 	}
+	return c.add(body), false
+}
+
+// add opens a stream for a request with the body. The caller holds mu.
+func (c *Conn) add(body Body) *Stream {
 	c.open++
-	s = streams.Get().(*Stream)
+	s := streams.Get().(*Stream)
 	s.reset(c)
 	c.begins(s, body)
-	return s, false
+	return s
 }
 
 // mostStreams returns how many streams may be open at once. The caller holds mu.
 func (c *Conn) mostStreams() int { return int(min(c.limits.Streams, MaxStreams)) }
 
-// openLast opens a stream and ends the connection with it. It returns nil if the connection accepts no stream.
-func (c *Conn) openLast() *Stream {
-	s, _ := c.Open(Body{}) // no other stream uses the connection, so the length of the body does not matter
+// openFirst opens the first stream of a new connection of a Set. There always is one: if the server allows none, Begin returns the
+// reason.
+func (c *Conn) openFirst(body Body, waiting *waiters) *Stream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = waiting
+	return c.add(body)
+}
+
+// openLast opens the only stream of a new connection, which ends with it. As with openFirst, there always is one.
+func (c *Conn) openLast(body Body) *Stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last = true
-	c.endIfDrained()
-	return s
+	return c.add(body)
 }
 
 // Usable reports whether the connection may accept streams now or later.
@@ -201,6 +215,7 @@ func (c *Conn) fail(err *Error) {
 		c.end(s, err)
 	}
 	clear(c.streams)
+	c.changed()
 	_ = c.net.SetDeadline(time.Unix(1, 0)) // crypto/tls closes only after a blocked write has ended
 	go func() { _ = c.net.Close() }()      // Close may wait to send its close_notify
 	c.poke()
@@ -242,5 +257,12 @@ func (c *Conn) poke() {
 	select {
 	case c.wake <- struct{}{}:
 	default:
+	}
+}
+
+// changed wakes a request that waits for a stream, after a change that may give it one. The caller holds mu.
+func (c *Conn) changed() {
+	if c.waiting != nil {
+		c.waiting.changed()
 	}
 }

@@ -121,6 +121,7 @@ func (r *reader) frame(h http2.Header, p []byte) *http2.Error {
 	if !c.greeted {
 		c.greeted = true
 		close(c.greeting)
+		defer c.changed() // once the SETTINGS are applied
 	}
 	switch h.Type {
 	case http2.TypeData:
@@ -174,10 +175,13 @@ func (r *reader) stream(h http2.Header) (*Stream, *http2.Error) {
 
 func (r *reader) settings(h http2.Header, p []byte) *http2.Error {
 	c := r.conn
-	before := c.limits.InitialWindow
+	before, streams := c.limits.InitialWindow, c.limits.Streams
 	ack, err := c.limits.Apply(h, p)
 	if err != nil || ack {
 		return err
+	}
+	if c.limits.Streams > streams {
+		c.changed()
 	}
 	if change := c.limits.InitialWindow - before; change != 0 {
 		for _, s := range c.streams {

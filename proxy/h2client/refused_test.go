@@ -3,6 +3,7 @@ package h2client
 import (
 	"errors"
 	"testing"
+	"time"
 
 	xhttp2 "golang.org/x/net/http2"
 )
@@ -150,6 +151,32 @@ func TestAConnectionWithoutStreamsIsNotUsed(t *testing.T) {
 	var failed *Error
 	if !errors.As(err, &failed) || !failed.Unprocessed || !failed.Blames {
 		t.Errorf("got %v, want an error that blames the server, for a request that may be sent again", err)
+	}
+	stream.Close()
+	set := &Set{conns: []entry{{Conn: c}}}
+	if stream := set.TryOpen(Body{}); stream != nil {
+		t.Error("got a stream that the server does not allow")
+	}
+	look := func(after time.Duration) {
+		set.Look(time.Now().Add(after), time.Hour, 1, func(any) bool { return true })
+	}
+	if look(shutTime / 2); c.Err() != nil {
+		t.Errorf("got %v before the server could allow a stream", c.Err())
+	}
+	look(shutTime + time.Second)
+	<-c.Ended()
+}
+
+// A server that has answered and then allows no more streams is about to end the connection.
+func TestAConnectionThatAllowsNoMoreStreamsEndsWithItsLast(t *testing.T) {
+	leaks(t)
+	c, s := connect(t)
+	s.acknowledged()
+	stream := begin(t, c, "/")
+	_ = s.WriteSettings(limitOf(0))
+	s.respond(s.await(xhttp2.FrameHeaders).stream, true, ":status", "200")
+	if err := whole(stream); err != nil {
+		t.Fatal(err)
 	}
 	stream.Close()
 	<-c.Ended()

@@ -110,10 +110,11 @@ func (c *Conn) forgets(s *Stream) {
 	s.body.unread = 0
 }
 
-// roomless reports whether the connection has had no streams for long enough for its server to give the window back, and yet no
-// body has room in it.
-func (c *Conn) roomless(now time.Time) bool {
+// useless reports whether the connection has had no streams for long enough for its server to give the window back or to allow
+// streams, and yet no body has room in it or no stream is allowed.
+func (c *Conn) useless(now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.open == 0 && now.Sub(c.idleSince) > roomlessTime && c.window < roomToBegin
+	idle := now.Sub(c.idleSince)
+	return c.open == 0 && (idle > roomlessTime && c.window < roomToBegin || idle > shutTime && c.greeted && c.mostStreams() == 0)
 }

@@ -17,7 +17,9 @@ type Set struct {
 	conns []entry
 	// dialing holds the dials in progress by owner, as in entry.
 	dialing map[any]*dialing
-	closed  bool
+	waiting waiters
+	pauses
+	closed bool
 }
 
 // Dial connects to the server. tag identifies where the connection leads.
@@ -58,8 +60,11 @@ func (s *Set) open(body Body) (_ *Stream, crowded bool) {
 
 // Open opens a stream for a request with the body, on a new connection if none has room. One connection is dialed at a time,
 // and all callers that wait for it share it. If only the window lacks room, the dials of different owners are
-// independent: an owner with many bodies does not delay another one.
+// independent: an owner with many bodies does not delay another one. While the server allows no streams, Open waits until
+// it does, and dials only from time to time.
 func (s *Set) Open(ctx context.Context, body Body, dial Dial) (*Stream, error) {
+	w := s.waiting.join()
+	defer func() { s.waiting.leave(w) }()
 	for {
 		s.mu.Lock()
 		// SETTINGS may come at any moment. A connection that had none when it was asked for a stream must be asked again.
@@ -73,24 +78,20 @@ func (s *Set) Open(ctx context.Context, body Body, dial Dial) (*Stream, error) {
 		if crowded {
 			owner, greeting = body.Owner, own
 		}
-		if greeting != nil {
-			s.mu.Unlock()
-			select {
-			case <-greeting:
-				continue
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			}
+		on := wait{greeting: greeting, dial: s.dialing[owner]}
+		if on.greeting == nil && on.dial == nil {
+			on.pause = s.pause(time.Now())
 		}
-		if d := s.dialing[owner]; d != nil {
+		if on != (wait{}) {
 			s.mu.Unlock()
-			select {
-			case <-d.done:
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			}
-			if d.err != nil {
-				return nil, d.err
+			if crowded { // what gives others a stream does not help it
+				s.waiting.leave(w)
+				if err := s.awaitAlone(ctx, on); err != nil {
+					return nil, err
+				}
+				w = s.waiting.join()
+			} else if err := s.await(ctx, w, on); err != nil {
+				return nil, err
 			}
 			continue
 		}
@@ -100,10 +101,8 @@ func (s *Set) Open(ctx context.Context, body Body, dial Dial) (*Stream, error) {
 		}
 		s.dialing[owner] = d
 		s.mu.Unlock()
-		stream, err := s.dial(ctx, body, owner, dial, d)
-		if stream != nil || err != nil {
-			return stream, err
-		}
+		s.waiting.leave(w)
+		return s.dial(ctx, body, owner, dial, d)
 	}
 }
 
@@ -113,7 +112,7 @@ func (s *Set) OpenAlone(ctx context.Context, dial Dial) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(conn).openLast(), nil
+	return New(conn).openLast(Body{}), nil // no other stream uses the connection, so the length of the body does not matter
 }
 
 // dial adds a connection and opens its first stream.
@@ -122,10 +121,13 @@ func (s *Set) dial(ctx context.Context, body Body, owner any, dial Dial, d *dial
 		s.mu.Lock()
 		delete(s.dialing, owner)
 		s.mu.Unlock()
-		if !endedWith(ctx, err) {
-			d.err = err
+		if err != nil && !endedWith(ctx, err) {
+			if d.err = err; owner == nil {
+				s.waiting.fail(err)
+			}
 		}
 		close(d.done)
+		s.waiting.changed()
 	}()
 	conn, tag, err := dial(ctx)
 	if err != nil {
@@ -135,11 +137,11 @@ func (s *Set) dial(ctx context.Context, body Body, owner any, dial Dial, d *dial
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed { // a request that began before the set was closed must not be lost
-		return c.openLast(), nil
+		return c.openLast(body), nil
 	}
 	s.conns = append(s.conns, entry{c, tag, owner})
-	stream, _ = c.Open(body)
-	return stream, nil
+	s.dialed(c, time.Now())
+	return c.openFirst(body, &s.waiting), nil
 }
 
 // endedWith reports whether a dial has failed only because the request that it was made for has ended: its client has left, or its
@@ -176,12 +178,13 @@ func (s *Set) Look(now time.Time, idle time.Duration, most int, stay func(tag an
 	for _, c := range slices.Backward(s.conns) {
 		c.Look(now)
 		since, isIdle := c.Idle()
-		if isIdle && (surplus > 0 || now.Sub(since) > idle || c.roomless(now)) || !stay(c.tag) {
+		if isIdle && (surplus > 0 || now.Sub(since) > idle || c.useless(now)) || !stay(c.tag) {
 			c.Drain()
 			surplus--
 		}
 	}
 	s.conns = slices.DeleteFunc(s.conns, func(c entry) bool { return c.Err() != nil })
+	s.forget(now)
 }
 
 // Close drains all connections. A stream that is opened later gets its own connection.

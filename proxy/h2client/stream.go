@@ -324,9 +324,11 @@ func (s *Stream) Finish() {
 	c.forgets(s)
 	if c.open--; c.open == 0 {
 		c.idleSince = time.Now()
-		c.draining = c.draining || c.limits.Streams == 0 // a connection that accepts no streams is of no use
+		// A connection that accepts no more streams is of no use. One that has accepted none yet may still do so (pauses).
+		c.draining = c.draining || c.limits.Streams == 0 && c.answered
 	}
 	c.endIfDrained()
+	c.changed()
 }
 
 // Release returns the memory of a finished stream to the pools.
