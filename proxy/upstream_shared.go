@@ -131,20 +131,26 @@ func isGRPC(r *Request) bool {
 
 // sendShared sends the request in the buffer, which holds only bytes of the body, and returns the rest that must wait.
 func (c *upstreamCall) sendShared(conn *upstreamConn, whole bool) (rest []byte, err error) {
-	body := *c.out
 	ends := whole && !c.hasTrailers()
-	if err := conn.stream.Begin(c, ends && len(body) == 0, c.request.Method == "HEAD"); err != nil {
+	if err := conn.stream.Begin(c, ends && len(*c.out) == 0, c.request.Method == "HEAD"); err != nil {
 		return nil, err
 	}
-	if len(body) > 0 {
-		if rest, err = conn.stream.TryWrite(body, ends); err != nil || len(rest) > 0 {
-			return rest, err
-		}
+	return c.sendSharedBody(conn, whole, ends)
+}
+
+// sendSharedBody sends what the buffer holds of the body, after the head. ends reports whether the request ends with it. An upstream
+// may answer as soon as it has the head, and stop the rest of the request: its answer counts.
+func (c *upstreamCall) sendSharedBody(conn *upstreamConn, whole, ends bool) (rest []byte, err error) {
+	if body := *c.out; len(body) > 0 {
+		rest, err = conn.stream.TryWrite(body, ends)
 	}
-	if whole && !ends {
-		return nil, conn.stream.End(c)
+	if err == nil && len(rest) == 0 && whole && !ends {
+		err = conn.stream.End(c)
 	}
-	return nil, nil
+	if err != nil && conn.stream.Answered() {
+		return nil, nil
+	}
+	return rest, err
 }
 
 // sendSharedPart sends a part of the body. It reports whether it had to wait.

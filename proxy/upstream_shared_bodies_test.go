@@ -105,3 +105,59 @@ func TestABodyThatIsNotReadHoldsUpNoOtherClient(t *testing.T) {
 		})
 	}
 }
+
+// TestAnAnswerBeforeTheBodyCounts has an upstream that answers as soon as it has the head of a request, and stops its body, before
+// anything of the body is sent.
+func TestAnAnswerBeforeTheBodyCounts(t *testing.T) {
+	for name, trailers := range map[string]Fields{
+		"a body is stopped":                   nil,
+		"a body with trailers is stopped":     {{Name: "A", Value: "b"}},
+		"trailers without a body are stopped": {{Name: "A", Value: "b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			leaks(t)
+			upstream := scriptedH2(t, func(conn net.Conn) {
+				serveFrames(conn, func(h http2.Header, out []byte) []byte {
+					if h.Type != http2.TypeHeaders || h.Has(http2.FlagEndStream) {
+						return out
+					}
+					out = append(http2.AppendHeader(out, 1, http2.TypeHeaders, http2.FlagEndHeaders, h.Stream), 0x88)
+					out = http2.AppendData(out, h.Stream, []byte("early"), true)
+					return http2.AppendRSTStream(out, h.Stream, http2.NoError)
+				})
+			})
+			_, call := sharedCalls(t, upstream, 10)
+			c := call()
+			text := "body"
+			if strings.HasPrefix(name, "trailers") {
+				text = ""
+			}
+			c.prepareAlone(&Request{Method: "POST", Target: "/", Authority: "a.test", ContentLength: int64(len(text))}, bodyOf(text))
+			conn, err := c.connect(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.compose(); err != nil {
+				t.Fatal(err)
+			}
+			c.trailers, c.trailersReady = trailers, true
+			conn.begin()
+			if err := conn.stream.Begin(c, false, false); err != nil {
+				t.Fatal(err)
+			}
+			waitFor(t, "the body to be stopped", func() bool {
+				_, err := conn.stream.TryWrite(nil, false)
+				return err != nil
+			})
+			if rest, err := c.sendSharedBody(conn, true, trailers == nil); len(rest) > 0 || err != nil {
+				t.Errorf("got %v with %d bytes left, want the answer", err, len(rest))
+			}
+			if err := conn.readHead(); err != nil {
+				t.Fatal(err)
+			}
+			if status, body, err := c.receiveAlone(conn); status != 200 || body != "early" || err != nil {
+				t.Errorf("got %d %q, %v; want the early answer", status, body, err)
+			}
+		})
+	}
+}

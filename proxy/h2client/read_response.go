@@ -60,7 +60,7 @@ func (r *reader) headersEnd(h http2.Header) *http2.Error {
 	case malformed != "":
 		return &http2.Error{Stream: stream, Code: http2.ProtocolError, Reason: malformed}
 	}
-	s.heard, r.conn.answered = true, true
+	r.conn.answered = true
 	if r.trailer {
 		return r.trailers(s)
 	}

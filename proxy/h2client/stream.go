@@ -47,8 +47,6 @@ type Stream struct {
 	// ended reports whether the response is complete.
 	ended    bool
 	trailers http1.Fields
-	// heard reports whether any part of a response has arrived.
-	heard bool
 }
 
 var (
@@ -116,11 +114,11 @@ func (s *Stream) EndWrites() {
 	signal(s.writable)
 }
 
-// Heard reports whether any part of a response has arrived.
-func (s *Stream) Heard() bool {
+// Answered reports whether the head of the final response has arrived. It can be read even if a write fails.
+func (s *Stream) Answered() bool {
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
-	return s.heard
+	return s.hasHead
 }
 
 // ReadHead waits for the head of the next response, interim or final. It is valid until Close.
