@@ -152,11 +152,19 @@ func (b *bench) runScenario(ctx context.Context, sc scenario, all []peer) (outco
 		rounds = min(rounds, sc.maxRounds)
 	}
 	for n := range rounds {
-		for _, p := range stats.Rotate(o.peers, n) {
+		peers := stats.Rotate(o.peers, n)
+		together := map[string]round{}
+		if b.takesTurns(sc) {
+			together = b.runInTurns(ctx, sc, peers)
+		}
+		for _, p := range peers {
 			if p.missing != "" {
 				continue
 			}
-			r := b.runRound(ctx, sc, p, running)
+			r, measured := together[p.name]
+			if !measured {
+				r = b.runRound(ctx, sc, p, running)
+			}
 			if ctx.Err() != nil {
 				return o, ctx.Err()
 			}
@@ -218,35 +226,65 @@ func (b *bench) proxyCores(sc scenario) []int {
 	return []int{b.proxyCore}
 }
 
-// runLoad runs the load generator as a separate process.
-func (b *bench) runLoad(ctx context.Context, sc scenario, i *instance) (load.Result, error) {
+// loadRun is a load generator that runs as a separate process.
+type loadRun struct {
+	cmd            *exec.Cmd
+	stdout, stderr bytes.Buffer
+	cancel         context.CancelFunc
+	// ended is closed when the process has ended, after err was set.
+	ended chan struct{}
+	err   error
+}
+
+// startLoad starts the load generator for the scenario's job.
+func (b *bench) startLoad(ctx context.Context, sc scenario, i *instance) (*loadRun, error) {
 	job := sc.job
 	job.Addr, job.ServerName, job.Pids, job.Core = i.addr, siteName, i.pids, b.loadCore
-	job.Warmup, job.Window = warmup, b.settings.window
-	if sc.metric == memory {
-		job.Window = settle
-	}
 	text, err := json.Marshal(job)
 	if err != nil {
-		return load.Result{}, err
+		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, job.Warmup+job.Window+time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, b.self, "load", string(text))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := pinned(cmd, []int{b.loadCore}); err != nil {
-		return load.Result{}, err
+	l := &loadRun{ended: make(chan struct{})}
+	ctx, l.cancel = context.WithTimeout(ctx, job.Warmup+job.Window+time.Minute)
+	l.cmd = exec.CommandContext(ctx, b.self, "load", string(text))
+	l.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	l.cmd.Stdout, l.cmd.Stderr = &l.stdout, &l.stderr
+	if err := pinned(l.cmd, []int{b.loadCore}); err != nil {
+		l.cancel()
+		return nil, err
 	}
-	if err := cmd.Wait(); err != nil {
-		return load.Result{}, fmt.Errorf("load: %w: %s", err, clip(stderr.String()))
+	go func() {
+		l.err = l.cmd.Wait()
+		close(l.ended)
+	}()
+	return l, nil
+}
+
+// result waits for the end of the load and returns what it has measured.
+func (l *loadRun) result() (load.Result, error) {
+	<-l.ended
+	if l.err != nil {
+		return load.Result{}, fmt.Errorf("load: %w: %s", l.err, clip(l.stderr.String()))
 	}
 	var result load.Result
-	if err := json.Unmarshal(stdout.Bytes(), &result); err != nil {
+	if err := json.Unmarshal(l.stdout.Bytes(), &result); err != nil {
 		return load.Result{}, fmt.Errorf("load: %w", err)
 	}
 	return result, nil
+}
+
+// runLoad measures one window of a peer.
+func (b *bench) runLoad(ctx context.Context, sc scenario, i *instance) (load.Result, error) {
+	sc.job.Warmup, sc.job.Window = warmup, b.settings.window
+	if sc.metric == memory {
+		sc.job.Window = settle
+	}
+	l, err := b.startLoad(ctx, sc, i)
+	if err != nil {
+		return load.Result{}, err
+	}
+	defer l.cancel()
+	return l.result()
 }
 
 // report prints how a round went.
