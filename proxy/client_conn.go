@@ -295,6 +295,7 @@ func (c *clientConn) serveHTTP1(resumed bool) (dormant bool) {
 		if n == 0 || err != nil || !c.timer.Set(deadline.PhaseHead, c.server.headerTimeout) && !c.reviveHTTP1() {
 			return false
 		}
+		c.socket.restartWrites()
 		w := c.takeWork()
 		w.in[0], w.end = c.one[0], 1
 		more := w.serveRequests()

@@ -17,8 +17,8 @@ import (
 type pace struct {
 	// steps are counted by crypto/tls too, which answers from the reading goroutine.
 	steps atomic.Int32
-	// lap is when the goroutine completed its latest paceSteps steps.
-	lap time.Time
+	// lap is when the goroutine completed its latest paceSteps steps, in nanoseconds since 1970.
+	lap int64
 	// queue is where the goroutine rests. If it is nil, the goroutine rests in the queue of the scheduler.
 	queue *busyQueue
 	// turn receives the end of a wait in the queue. It is nil before the first one.
@@ -50,13 +50,16 @@ func (p *pace) count(waited bool) {
 	p.steps.Add(1)
 }
 
+// restart counts anew, for a goroutine that has let others run for another reason, or that has only begun.
+func (p *pace) restart() { p.steps.Store(0) }
+
 // mustRest reports whether the goroutine must rest before its next step.
 func (p *pace) mustRest() bool {
 	if p.steps.Load() < paceSteps {
 		return false
 	}
-	now := time.Now()
-	busy := now.Sub(p.lap) <= paceTime
+	now := time.Now().UnixNano()
+	busy := now-p.lap <= int64(paceTime)
 	if p.lap = now; !busy {
 		p.steps.Store(0)
 	}

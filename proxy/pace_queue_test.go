@@ -198,7 +198,7 @@ func TestABusyHTTP2ConnectionHoldsNoBatchWhileItRests(t *testing.T) {
 	h := batchesConn(t, registry)
 	q, admit := fullQueue()
 	pace := &h.client.socket.writePace
-	pace.queue, pace.lap = q, time.Now()
+	pace.queue, pace.lap = q, time.Now().UnixNano()
 	pace.steps.Store(paceSteps)
 	batch := h.takeBatch()
 	rested := make(chan bool)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -163,3 +164,67 @@ type byteLender struct{}
 
 func (byteLender) lend() []byte { return make([]byte, 1) }
 func (byteLender) takeBack()    {}
+
+// TestAGoroutineThatHasLetOthersRunNeedNotRest is about steps that were counted before.
+func TestAGoroutineThatHasLetOthersRunNeedNotRest(t *testing.T) {
+	// tired returns a socket whose goroutines must rest before their next step.
+	tired := func(t *testing.T) *socket {
+		s, far := socketPair(t)
+		send(t, far, "x")
+		waitFor(t, "the byte to arrive", func() bool { return received(s) == 1 })
+		for _, p := range []*pace{&s.readPace, &s.writePace} {
+			p.lap = time.Now().UnixNano()
+			p.steps.Store(paceSteps)
+		}
+		return s
+	}
+	for _, tt := range []struct {
+		name  string
+		after func(t *testing.T, s *socket)
+		// reads and writes report which of them must rest now.
+		reads, writes bool
+	}{
+		{"nothing has happened", func(*testing.T, *socket) {}, true, true},
+		{"another request begins on an upstream's connection", func(_ *testing.T, s *socket) {
+			(&upstreamConn{socket: s, upstreamResponse: &upstreamResponse{}}).begin()
+		}, false, false},
+		{"the next request of an HTTP/1.1 client had to be awaited", func(t *testing.T, s *socket) {
+			s.readPace.restart()
+			readNow(t, s, 1)
+			readNow(t, s, 0)
+			s.restartWrites()
+		}, false, false},
+		{"the next request of an HTTP/1.1 client was there already", func(t *testing.T, s *socket) {
+			s.readPace.restart()
+			readNow(t, s, 1)
+			s.restartWrites()
+		}, false, true},
+		{"an earlier request had to be awaited, but not the next one", func(t *testing.T, s *socket) {
+			s.readPace.restart()
+			readNow(t, s, 1)
+			readNow(t, s, 0)
+			s.restartWrites()
+			s.writePace.steps.Store(paceSteps)
+			s.restartWrites()
+		}, false, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tired(t)
+			tt.after(t, s)
+			if reads, writes := s.readPace.mustRest(), s.writePace.mustRest(); reads != tt.reads || writes != tt.writes {
+				t.Errorf("must rest: got reads %t and writes %t, want %t and %t", reads, writes, tt.reads, tt.writes)
+			}
+		})
+	}
+}
+
+// readNow reads without waiting, and checks how many bytes there are.
+func readNow(t *testing.T, s *socket, want int) {
+	t.Helper()
+	s.tryRead = true
+	defer func() { s.tryRead = false }()
+	n, err := s.Read(make([]byte, 10))
+	if n != want || (err == nil) != (want > 0) {
+		t.Fatalf("got %d bytes and the error %v, want %d bytes", n, err, want)
+	}
+}

@@ -26,42 +26,47 @@ type streamConn interface {
 //
 // One goroutine reads and one writes at a time, as for crypto/tls.
 type socket struct {
-	streamConn
+	// The fields that each call uses come first: with hundreds of connections in use, each cache line more is a miss.
+
 	raw syscall.RawConn
-	// source is the address that RemoteAddr returns, if a header of the PROXY protocol has named one.
-	source netip.AddrPort
-	// received, if not nil, is called when bytes have arrived. The reading goroutine sets it.
-	received func()
+	// readOnce and writeMost are created once, because a closure per call would be an allocation. Their arguments and
+	// results are in the fields read and write.
+	readOnce, writeMost func(fd uintptr) bool
 	// waits, if not nil, is called before a read, and before a write waits for room. The goroutine that does both sets it.
 	waits func()
-	// demand is what the handshake asked of the client's certificate; nil for nothing. The goroutine of the handshake sets it.
-	demand *clientDemand
+	// received, if not nil, is called when bytes have arrived. The reading goroutine sets it.
+	received func()
+	// written counts the bytes that the kernel has taken, and writing reports whether a write is in progress, for the
+	// sweeper.
+	written atomic.Uint64
+	writing atomic.Bool
 	// tryRead makes Read return errNotReady instead of waiting. The reading goroutine sets it around its read.
 	tryRead bool
 	// ended reports whether a read has met the end of the connection; it belongs to the reading goroutine.
 	ended bool
-	// broken reports whether a system call has returned the error that broke the connection. The kernel reports it only
-	// once; later reads look like an orderly end.
-	broken atomic.Bool
+	// restsBefore reports whether the goroutine that writes rests before it writes, where it holds fewer buffers.
+	restsBefore bool
+	// readWaited reports whether a read has found nothing at first since it was last reset. It belongs to the reading
+	// goroutine.
+	readWaited bool
+	read       readCall
+	write      writeCall
 	// waited reports whether a write has had to wait for room since waited was last reset. blocked reports whether one is
 	// waiting now.
 	waited, blocked atomic.Bool
+	// broken reports whether a system call has returned the error that broke the connection. The kernel reports it only
+	// once; later reads look like an orderly end.
+	broken atomic.Bool
+	// readPace and writePace are those of the goroutines that read and write.
+	readPace, writePace pace
 
-	// writing reports whether a write is in progress, and written counts the bytes that the kernel has taken, for the sweeper.
-	writing atomic.Bool
-	written atomic.Uint64
 	// gathering holds writes back, to be sent together.
 	gathering gathering
-
-	// readOnce and writeMost are created once, because a closure per call would be an allocation. Their arguments and
-	// results are in the fields read and write.
-	readOnce, writeMost func(fd uintptr) bool
-	read                readCall
-	write               writeCall
-	// readPace and writePace are those of the goroutines that read and write. restsBefore reports whether the one that writes
-	// rests before it writes, where it holds fewer buffers.
-	readPace, writePace pace
-	restsBefore         bool
+	streamConn
+	// source is the address that RemoteAddr returns, if a header of the PROXY protocol has named one.
+	source netip.AddrPort
+	// demand is what the handshake asked of the client's certificate; nil for nothing. The goroutine of the handshake sets it.
+	demand *clientDemand
 }
 
 // pastDeadline makes blocked calls return.
@@ -112,6 +117,21 @@ func newSocket(conn streamConn) (*socket, error) {
 // restIn makes the goroutines that read and write rest in the queue.
 func (s *socket) restIn(queue *busyQueue) { s.readPace.queue, s.writePace.queue = queue, queue }
 
+// restart makes the goroutines that use the socket from now on count their steps anew.
+func (s *socket) restart() {
+	s.readPace.restart()
+	s.writePace.restart()
+}
+
+// restartWrites makes the writes count anew if a read has waited since the last call: others have run meanwhile. It is for
+// a goroutine that both reads and writes.
+func (s *socket) restartWrites() {
+	if s.readWaited {
+		s.readWaited = false
+		s.writePace.restart()
+	}
+}
+
 // errNotReady is returned by a read that must not wait and finds nothing. It is temporary, so crypto/tls can continue
 // reading a record from where it was.
 var errNotReady net.Error = notReady{}
@@ -152,6 +172,9 @@ func (s *socket) readCall(p []byte, from roomLender) (int, error) {
 	s.read.waited = false
 	err := s.raw.Read(s.readOnce)
 	s.read.p, s.read.lender = nil, nil
+	if s.read.waited {
+		s.readWaited = true
+	}
 	s.readPace.count(s.read.waited)
 	switch {
 	case err != nil: // closed, or interrupted by a deadline

@@ -42,18 +42,27 @@ type upstreamConn struct {
 	// socket is the socket below Conn; without TLS it is Conn itself. A socket under TLS may hold bytes that belong to
 	// no response.
 	socket *socket
-	plain  bool
-	leadsTo
-	// shared reports whether the upstream's connections are shared. If so, the other fields of this group are not set,
-	// and stream is the stream of the call that uses the connection, or nil.
+	// upstreamResponse is the response that is being read. It is nil while the connection is idle.
+	*upstreamResponse
+	plain bool
+	// shared reports whether the upstream's connections are shared. If so, fd, socket, plain and leadsTo are not set, and
+	// stream is the stream of the call that uses the connection, or nil.
 	shared bool
-	stream *h2client.Stream
-	// lookahead bounds what is read before the clients take it.
-	lookahead *lookahead
 	// pinned reports whether only one client's connection may use this connection.
 	pinned bool
 	// reused reports whether the connection has served a request before.
 	reused bool
+	// received reports whether a byte has arrived since the request began.
+	received bool
+	// one is room for an unexpected byte.
+	one [1]byte
+	// cut makes Close end TLS without close_notify, because the upstream did not receive the whole message.
+	cut bool
+	// inOrder makes Close end TCP in order instead of with a reset. The kernel then still delivers what is unsent.
+	inOrder bool
+	stream  *h2client.Stream
+	// lookahead bounds what is read before the clients take it.
+	lookahead *lookahead
 	// idleSince is when the connection was put into its pool.
 	idleSince time.Time
 
@@ -69,17 +78,7 @@ type upstreamConn struct {
 	// at is the connection's index among those in use.
 	at int
 
-	// cut makes Close end TLS without close_notify, because the upstream did not receive the whole message.
-	cut bool
-	// inOrder makes Close end TCP in order instead of with a reset. The kernel then still delivers what is unsent.
-	inOrder bool
-
-	// upstreamResponse is the response that is being read. It is nil while the connection is idle.
-	*upstreamResponse
-	// received reports whether a byte has arrived since the request began.
-	received bool
-	// one is room for an unexpected byte.
-	one [1]byte
+	leadsTo
 }
 
 var longBuffers = sync.Pool{New: func() any { b := make([]byte, longBodyBufferBytes); return &b }}
@@ -103,6 +102,9 @@ func (u *upstreamConn) over(conn net.Conn, raw *socket) error {
 // begin prepares the connection for reading the response to a request.
 func (u *upstreamConn) begin() {
 	u.received = false
+	if u.socket != nil {
+		u.socket.restart()
+	}
 	if u.upstreamResponse == nil {
 		u.upstreamResponse = upstreamResponses.Get().(*upstreamResponse)
 		u.upstreamResponse.conn = u
