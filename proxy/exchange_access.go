@@ -116,7 +116,7 @@ func (x *exchange) logPasswordFailed(rules *config.Access) {
 		sent.User = "" // it may be a password that was typed in the wrong place
 	}
 	record := accessRecord{ClientIP: x.request.Client, Host: x.host, Path: x.request.Target, Route: x.route.config.Path, RequestID: x.loggedID(), PeerIP: x.request.otherPeer()}
-	logAuthFailed(x.log, record, http.StatusUnauthorized, sent.User)
+	logAuthFailed(x.log, &record, http.StatusUnauthorized, sent.User)
 }
 
 // serviceRequest returns the request that asks a service about this request.

@@ -144,7 +144,7 @@ func TestWhatIsExplainedIsWhatHappens(t *testing.T) {
 		case explained.AnsweredBy == "access":
 			refused++
 		}
-		if got := x.accessRecord().ClientIP.String(); got != explained.Client {
+		if got := recordOf(x).ClientIP.String(); got != explained.Client {
 			t.Fatalf("%+v: got the client %s, explained as %s, %s", order, got, explained.Client, explained.ClientFrom)
 		} else if got != order.From {
 			named++
@@ -162,7 +162,7 @@ func TestWhatIsExplainedIsWhatHappens(t *testing.T) {
 			}
 		} else {
 			sent++
-			if len(heads) != 1 || x.accessRecord().Upstream != strings.TrimPrefix(explained.Upstreams[0], "http://") {
+			if len(heads) != 1 || recordOf(x).Upstream != strings.TrimPrefix(explained.Upstreams[0], "http://") {
 				t.Fatalf("%+v: got %d requests to the upstream; explained as %+v", order, len(heads), explained)
 			}
 			want := order.Method + " " + explained.Target + " HTTP/1.1\r\n"

@@ -50,7 +50,7 @@ func (rec *accessRecord) ended() time.Time {
 // logRequest writes the REQUEST line of a request that has ended (S-8.1). Later versions may add keys after these, never
 // between them. An empty host or upstream is shown as `-`. The query is not logged: queries carry session identifiers,
 // tokens and other secrets.
-func logRequest(l *eventlog.Logger, rec accessRecord) {
+func logRequest(l *eventlog.Logger, rec *accessRecord) {
 	if !l.Enabled(eventlog.LevelInfo) {
 		return
 	}

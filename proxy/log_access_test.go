@@ -35,7 +35,7 @@ func TestRequestLines(t *testing.T) {
 			l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{})
 			rec := sampleRecord()
 			tt.change(&rec)
-			logRequest(l, rec)
+			logRequest(l, &rec)
 			eventlogtest.WantLines(t, "lines", eventlogtest.WithoutTimes(taken()), tt.want)
 		})
 	}
@@ -44,15 +44,17 @@ func TestRequestLines(t *testing.T) {
 func TestEveryRateLimitLineIsWritten(t *testing.T) {
 	l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{})
 	want := "WARN RATE_LIMIT client_ip=203.0.113.50 host=git.example.com path=/user/repo status=429 limit=client"
-	logRateLimit(l, sampleRecord(), refusal{})
-	logRateLimit(l, sampleRecord(), refusal{})
+	rec := sampleRecord()
+	logRateLimit(l, &rec, refusal{})
+	logRateLimit(l, &rec, refusal{})
 	eventlogtest.WantLines(t, "lines", eventlogtest.WithoutTimes(taken()), want, want)
 }
 
 func TestARateLimitLineSaysHowManyRefusalsItCounts(t *testing.T) {
 	for format, want := range map[eventlog.Format]string{eventlog.FormatText: " status=429 limit=client repeated=351", eventlog.FormatJSON: `,"status":429,"limit":"client","repeated":351}`} {
 		l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Format: format})
-		logRateLimit(l, sampleRecord(), refusal{unlogged: 351})
+		rec := sampleRecord()
+		logRateLimit(l, &rec, refusal{unlogged: 351})
 		if got := strings.TrimSpace(taken()); !strings.HasSuffix(got, want) {
 			t.Errorf("%s: got %q, want it to end in %q", format, got, want)
 		}
@@ -83,8 +85,8 @@ func TestLinesOfRequestsBelowTheLevelAreNotWritten(t *testing.T) {
 	for level, want := range map[eventlog.Level][]string{eventlog.LevelTrace: {"INFO", "WARN", "WARN"}, eventlog.LevelInfo: {"INFO", "WARN", "WARN"},
 		eventlog.LevelWarn: {"WARN", "WARN"}, eventlog.LevelError: nil} {
 		l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Level: level})
-		logRequest(l, accessRecord{})
-		logRateLimit(l, accessRecord{}, refusal{})
+		logRequest(l, &accessRecord{})
+		logRateLimit(l, &accessRecord{}, refusal{})
 		logUpstreamError(l, "", "", nil)
 		var got []string
 		for line := range strings.Lines(taken()) {
@@ -94,4 +96,11 @@ func TestLinesOfRequestsBelowTheLevelAreNotWritten(t *testing.T) {
 			t.Errorf("level %v: got lines of the levels %q, want %q", level, got, want)
 		}
 	}
+}
+
+// recordOf returns what the log says about an exchange.
+func recordOf(x *exchange) accessRecord {
+	var record accessRecord
+	x.describe(&record)
+	return record
 }

@@ -32,8 +32,8 @@ func TestLogLinesCostNoAllocation(t *testing.T) {
 			name string
 			log  func()
 		}{
-			{"a REQUEST line is written", func() { logRequest(l, rec) }},
-			{"a RATE_LIMIT line is written", func() { logRateLimit(l, rec, refusal{}) }},
+			{"a REQUEST line is written", func() { logRequest(l, &rec) }},
+			{"a RATE_LIMIT line is written", func() { logRateLimit(l, &rec, refusal{}) }},
 			{"an UPSTREAM_ERROR line is held back", func() { logUpstreamError(l, rec.Host, rec.Upstream, refused) }},
 			{"a line of any event is written", func() {
 				l.Log(eventlog.LevelInfo, "SHUTDOWN", eventlog.Str("reason", "a signal"), eventlog.Int("requests", 3))
@@ -60,7 +60,7 @@ func BenchmarkLogRequest(b *testing.B) {
 			rec := sampleRecord()
 			b.ReportAllocs()
 			for b.Loop() {
-				logRequest(l, rec)
+				logRequest(l, &rec)
 			}
 		})
 		b.Run(string(format)+"/parallel", func(b *testing.B) {
@@ -69,7 +69,7 @@ func BenchmarkLogRequest(b *testing.B) {
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					logRequest(l, rec)
+					logRequest(l, &rec)
 				}
 			})
 		})

@@ -4,7 +4,7 @@ import "reverse-proxy/proxy/eventlog"
 
 // logAuthFailed writes the AUTH_FAILED line of a request with a wrong password. fail2ban bans by these lines. The
 // user's name is logged only if there is a user of that name, because people type passwords in the wrong place.
-func logAuthFailed(l *eventlog.Logger, rec accessRecord, status int, user string) {
+func logAuthFailed(l *eventlog.Logger, rec *accessRecord, status int, user string) {
 	if !l.Enabled(eventlog.LevelWarn) {
 		return
 	}

@@ -65,30 +65,30 @@ func logEveryEvent(l *eventlog.Logger) {
 	ip := netip.MustParseAddr("203.0.113.50")
 	rec := sampleRecord()
 	l.Log(eventlog.LevelInfo, "STARTUP", eventlog.Int("step", 1), eventlog.Str("name", "config"), eventlog.Millis("duration_ms", 12*time.Millisecond))
-	logRequest(l, rec)
-	logRequest(l, accessRecord{ClientIP: netip.MustParseAddr("::ffff:203.0.113.9"), Method: "GET", Path: "/", Status: 404})
+	logRequest(l, &rec)
+	logRequest(l, &accessRecord{ClientIP: netip.MustParseAddr("::ffff:203.0.113.9"), Method: "GET", Path: "/", Status: 404})
 	cut := sampleRecord()
 	cut.Path, cut.Status, cut.EndedBy = "/socket", 101, "body_idle_timeout_secs"
-	logRequest(l, cut)
+	logRequest(l, &cut)
 	routed := sampleRecord()
 	routed.Path, routed.Route = "/api/x", "/api"
-	logRequest(l, routed)
+	logRequest(l, &routed)
 	routed.Route, routed.EndedBy = "/a b", "body_idle_timeout_secs"
-	logRequest(l, routed)
-	logRequest(l, accessRecord{ClientIP: ip, Host: rec.Host, Method: "GET", Path: "/x/..;/api", Status: 400, Problem: errAmbiguousPath})
+	logRequest(l, &routed)
+	logRequest(l, &accessRecord{ClientIP: ip, Host: rec.Host, Method: "GET", Path: "/x/..;/api", Status: 400, Problem: errAmbiguousPath})
 	named := sampleRecord()
 	named.RequestID = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
-	logRequest(l, named)
+	logRequest(l, &named)
 	named.Route, named.Problem = "/api", errAmbiguousPath
-	logRequest(l, named)
-	logRateLimit(l, named, refusal{site: rec.Host, route: "/api", unlogged: 7})
-	logRateLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Method: "POST", Path: "/login", Status: 429}, refusal{})
-	logRateLimit(l, accessRecord{ClientIP: netip.MustParseAddr("2001:db8::7"), Host: rec.Host, Path: "/login"}, refusal{})
-	logRateLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Path: "/blame"}, refusal{site: rec.Host, route: "/blame", unlogged: 7})
-	logSharedLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Path: "/blame"}, refusal{limit: limit.OfTotal, site: rec.Host})
-	logSharedLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Path: "/blame"}, refusal{limit: limit.OfConcurrent, site: rec.Host, route: "/blame"})
-	logAuthFailed(l, accessRecord{ClientIP: ip, Host: rec.Host, Path: "/admin"}, 401, "")
-	logAuthFailed(l, named, 401, "ann")
+	logRequest(l, &named)
+	logRateLimit(l, &named, refusal{site: rec.Host, route: "/api", unlogged: 7})
+	logRateLimit(l, &accessRecord{ClientIP: ip, Host: rec.Host, Method: "POST", Path: "/login", Status: 429}, refusal{})
+	logRateLimit(l, &accessRecord{ClientIP: netip.MustParseAddr("2001:db8::7"), Host: rec.Host, Path: "/login"}, refusal{})
+	logRateLimit(l, &accessRecord{ClientIP: ip, Host: rec.Host, Path: "/blame"}, refusal{site: rec.Host, route: "/blame", unlogged: 7})
+	logSharedLimit(l, &accessRecord{ClientIP: ip, Host: rec.Host, Path: "/blame"}, refusal{limit: limit.OfTotal, site: rec.Host})
+	logSharedLimit(l, &accessRecord{ClientIP: ip, Host: rec.Host, Path: "/blame"}, refusal{limit: limit.OfConcurrent, site: rec.Host, route: "/blame"})
+	logAuthFailed(l, &accessRecord{ClientIP: ip, Host: rec.Host, Path: "/admin"}, 401, "")
+	logAuthFailed(l, &named, 401, "ann")
 	logUpstreamError(l, rec.Host, rec.Upstream, syscall.ECONNREFUSED)
 	logUpstreamEvents(l)
 	l.Log(eventlog.LevelInfo, "UPSTREAM_ADDRESSES", eventlog.Str("name", "app.internal"), eventlog.Str("old", "10.0.0.1"), eventlog.Str("new", "10.0.0.2,10.0.0.3"))
@@ -159,7 +159,7 @@ func logEveryEvent(l *eventlog.Logger) {
 	l.Log(eventlog.LevelError, "LOG_WRITE_ERROR", eventlog.Str("sink", "file"),
 		eventlog.Err(&os.PathError{Op: "write", Path: "/var/log/reverse-proxy/proxy.log", Err: syscall.ENOSPC}), eventlog.Int("lines", 3))
 	for _, v := range hostileValues {
-		logRequest(l, accessRecord{ClientIP: ip, Host: v, Method: v, Path: v, Status: 400, Upstream: v})
+		logRequest(l, &accessRecord{ClientIP: ip, Host: v, Method: v, Path: v, Status: 400, Upstream: v})
 	}
 	// The lines that Repeating held back come when the Logger is closed.
 	l.Repeating(eventlog.LevelError, "accept 127.0.0.1:443", "ACCEPT_ERROR", eventlog.Str("listener", "127.0.0.1:443"), eventlog.Err(syscall.EMFILE))

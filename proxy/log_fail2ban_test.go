@@ -70,8 +70,8 @@ func TestFail2banBansTheClientsOfRateLimitLines(t *testing.T) {
 			} {
 				rec := sampleRecord()
 				rec.ClientIP = netip.MustParseAddr(tt.ip)
-				logRateLimit(l, rec, refusal{})
-				logRequest(l, rec)
+				logRateLimit(l, &rec, refusal{})
+				logRequest(l, &rec)
 				want = append(want, tt.want)
 			}
 			// Keys that a later version appends must not blind the filter.
@@ -80,8 +80,9 @@ func TestFail2banBansTheClientsOfRateLimitLines(t *testing.T) {
 			want = append(want, "203.0.113.51")
 			// A limit of all clients together bans none of them.
 			for _, kind := range []limit.Kind{limit.OfTotal, limit.OfConcurrent} {
-				logSharedLimit(l, sampleRecord(), refusal{limit: kind, site: "git.example.com"})
-				logSharedLimit(l, sampleRecord(), refusal{limit: kind, site: "git.example.com", route: "/limit=client"})
+				rec := sampleRecord()
+				logSharedLimit(l, &rec, refusal{limit: kind, site: "git.example.com"})
+				logSharedLimit(l, &rec, refusal{limit: kind, site: "git.example.com", route: "/limit=client"})
 			}
 			if diff := cmp.Diff(want, bannedBy(t, fail2banFilter, "<ip>", taken())); diff != "" {
 				t.Errorf("banned addresses (-want +got):\n%s", diff)
@@ -127,8 +128,8 @@ func TestForgedLinesBanNobodyElse(t *testing.T) {
 			for _, v := range values {
 				l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Level: eventlog.LevelTrace, Format: format})
 				rec := accessRecord{ClientIP: own, Host: v, Method: v, Path: v, Status: 429, Upstream: v}
-				logRequest(l, rec)
-				logRateLimit(l, rec, refusal{})
+				logRequest(l, &rec)
+				logRateLimit(l, &rec, refusal{})
 				want++
 				l.Log(eventlog.LevelWarn, "UPSTREAM_ERROR", eventlog.Str("host", v), eventlog.Str("upstream", v), eventlog.Err(textError(v)))
 				l.Log(eventlog.LevelWarn, "TLS_REFUSED", eventlog.Addr("client_ip", own), eventlog.Str("server_name", v), eventlog.Err(textError(v)))
@@ -152,7 +153,8 @@ func TestALineThatWasCutShortBansNobody(t *testing.T) {
 	for _, format := range logFormats {
 		t.Run(string(format), func(t *testing.T) {
 			l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Format: format})
-			logRateLimit(l, sampleRecord(), refusal{})
+			rec := sampleRecord()
+			logRateLimit(l, &rec, refusal{})
 			line := strings.TrimSuffix(taken(), "\n")
 			var torn strings.Builder
 			for i := range len(line) {

@@ -103,23 +103,23 @@ func TestTheShippedFiltersMatchTheLinesOfTheLog(t *testing.T) {
 	own := "203.0.113.50"
 	for _, c := range []struct {
 		name                  string
-		log                   func(*eventlog.Logger, accessRecord)
+		log                   func(*eventlog.Logger, *accessRecord)
 		edit                  func(*accessRecord)
 		limited, denied, scan bool
 	}{
-		{"a limit refuses", func(l *eventlog.Logger, r accessRecord) { logRateLimit(l, r, refusal{}) }, nil, true, false, false},
-		{"a total limit refuses", func(l *eventlog.Logger, r accessRecord) {
+		{"a limit refuses", func(l *eventlog.Logger, r *accessRecord) { logRateLimit(l, r, refusal{}) }, nil, true, false, false},
+		{"a total limit refuses", func(l *eventlog.Logger, r *accessRecord) {
 			logSharedLimit(l, r, refusal{limit: limit.OfTotal, site: "a"})
 		}, nil, false, false, false},
-		{"too many at once are refused", func(l *eventlog.Logger, r accessRecord) {
+		{"too many at once are refused", func(l *eventlog.Logger, r *accessRecord) {
 			logSharedLimit(l, r, refusal{limit: limit.OfConcurrent, site: "a", route: "/b"})
 		}, nil, false, false, false},
-		{"the limit of a route refuses", func(l *eventlog.Logger, r accessRecord) {
+		{"the limit of a route refuses", func(l *eventlog.Logger, r *accessRecord) {
 			logRateLimit(l, r, refusal{site: "a", route: "/b", unlogged: 2})
 		}, nil, true, false, false},
-		{"a client is refused again and again", func(l *eventlog.Logger, r accessRecord) { logRateLimit(l, r, refusal{unlogged: 4711}) }, nil, true, false, false},
-		{"a password is wrong", func(l *eventlog.Logger, r accessRecord) { logAuthFailed(l, r, 401, "") }, nil, false, false, false},
-		{"the password of a user who exists is wrong", func(l *eventlog.Logger, r accessRecord) { logAuthFailed(l, r, 401, "a b") }, func(r *accessRecord) { r.Route, r.RequestID = "/x", "1" }, false, false, false},
+		{"a client is refused again and again", func(l *eventlog.Logger, r *accessRecord) { logRateLimit(l, r, refusal{unlogged: 4711}) }, nil, true, false, false},
+		{"a password is wrong", func(l *eventlog.Logger, r *accessRecord) { logAuthFailed(l, r, 401, "") }, nil, false, false, false},
+		{"the password of a user who exists is wrong", func(l *eventlog.Logger, r *accessRecord) { logAuthFailed(l, r, 401, "a b") }, func(r *accessRecord) { r.Route, r.RequestID = "/x", "1" }, false, false, false},
 		{"a request is answered 200", logRequest, nil, false, false, false},
 		{"a request is answered 401", logRequest, func(r *accessRecord) { r.Status = 401 }, false, true, false},
 		{"a request is answered 403", logRequest, func(r *accessRecord) { r.Status = 403 }, false, true, false},
@@ -139,7 +139,7 @@ func TestTheShippedFiltersMatchTheLinesOfTheLog(t *testing.T) {
 				if c.edit != nil {
 					c.edit(&record)
 				}
-				c.log(l, record)
+				c.log(l, &record)
 				line := taken()
 				want, _, _ := strings.Cut(address, "%")
 				for _, f := range []struct {
@@ -167,9 +167,9 @@ func TestTheShippedFiltersNameNobodyElse(t *testing.T) {
 			l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Format: format})
 			record := sampleRecord()
 			record.Host, record.Path, record.Status, record.EndedBy = forged, "/.env"+forged, 404, "body_idle_timeout_secs"
-			logRequest(l, record)
-			logRateLimit(l, record, refusal{unlogged: 3})
-			logAuthFailed(l, record, 401, forged)
+			logRequest(l, &record)
+			logRateLimit(l, &record, refusal{unlogged: 3})
+			logAuthFailed(l, &record, 401, forged)
 			log := taken()
 			for line := range strings.Lines(log) {
 				for i, filter := range filters {

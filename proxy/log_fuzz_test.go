@@ -131,8 +131,8 @@ func FuzzRequestLine(f *testing.F) {
 			{eventlog.FormatJSON, parseJSONLine, func(v string) string { return string([]rune(shownValue(v))) }},
 		} {
 			l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Format: layout.format})
-			logRequest(l, rec)
-			logRateLimit(l, rec, refusal{})
+			logRequest(l, &rec)
+			logRateLimit(l, &rec, refusal{})
 			logUpstreamError(l, host, upstream, textError(method))
 			lines := slices.Collect(strings.Lines(taken()))
 			if len(lines) != 3 {

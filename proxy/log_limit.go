@@ -25,7 +25,7 @@ func (r refusal) status() int {
 
 // logRateLimit writes the RATE_LIMIT line of a request that a client's own limit has refused. The line has the number
 // of the client's refusals that were not logged since its last line. fail2ban bans by these lines (S-8.5).
-func logRateLimit(l *eventlog.Logger, rec accessRecord, r refusal) {
+func logRateLimit(l *eventlog.Logger, rec *accessRecord, r refusal) {
 	if !l.Enabled(eventlog.LevelWarn) {
 		return
 	}
@@ -57,7 +57,7 @@ func logRateLimit(l *eventlog.Logger, rec accessRecord, r refusal) {
 // logSharedLimit writes the RATE_LIMIT line of a request that a limit of all clients together has refused. Lines with
 // the same limit, site and route are repetitions, whatever the client (S-8.6): such a limit refuses many clients, and
 // no single one is at fault.
-func logSharedLimit(l *eventlog.Logger, rec accessRecord, r refusal) {
+func logSharedLimit(l *eventlog.Logger, rec *accessRecord, r refusal) {
 	attrs := [...]eventlog.Attr{
 		eventlog.Addr("client_ip", rec.ClientIP), eventlog.Str("host", orDash(rec.Host)), eventlog.Str("path", withoutQuery(rec.Path)),
 		eventlog.Int("status", r.status()), eventlog.Str("limit", r.limit.String()), eventlog.Str("site", r.site), eventlog.Str("route", r.route),

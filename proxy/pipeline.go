@@ -81,10 +81,11 @@ func (p *pipeline) handle(x *exchange) {
 			break
 		}
 	}
-	record := x.accessRecord()
+	var record accessRecord
+	x.describe(&record)
 	p.metrics.request(x, record.Duration)
 	if !x.limited { // the rate limiter logs its own line
-		logRequest(p.log, record)
+		logRequest(p.log, &record)
 	}
 }
 
@@ -156,17 +157,21 @@ func (p *pipeline) refuse(x *exchange, a *answer, reason string) {
 	p.log.Log(eventlog.LevelInfo, "BAD_REQUEST", line...)
 }
 
-// accessRecord collects the values for the exchange's log line (S-8.1).
-func (x *exchange) accessRecord() accessRecord {
-	now := time.Now()
-	record := accessRecord{
+// describe collects the values for the exchange's log line in the record (S-8.1).
+func (x *exchange) describe(record *accessRecord) {
+	took := time.Since(x.start)
+	ended := x.start.Add(took) // near enough, and saves reading the wall clock
+	if took > time.Minute {
+		ended = time.Now() // the wall clock may have been set meanwhile
+	}
+	*record = accessRecord{
 		ClientIP:  x.request.Client,
 		Host:      x.host,
 		Method:    x.request.Method,
 		Path:      x.request.Target,
 		Status:    x.status,
-		Duration:  now.Sub(x.start),
-		Ended:     now,
+		Duration:  took,
+		Ended:     ended,
 		Problem:   x.problem,
 		RequestID: x.loggedID(),
 		PeerIP:    x.request.otherPeer(),
@@ -180,5 +185,4 @@ func (x *exchange) accessRecord() accessRecord {
 	if x.abort {
 		record.EndedBy = clockOf(x.cancelled())
 	}
-	return record
 }

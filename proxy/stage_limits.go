@@ -44,13 +44,16 @@ func (p *pipeline) limitRefused(x *exchange, verdict limit.Verdict) {
 	place.refused[verdict.Limit].Add(1)
 	refused := refusal{limit: verdict.Limit, site: place.host, route: place.path, unlogged: verdict.Unlogged}
 	x.limited = verdict.Limit != limit.OfConcurrent
-	if verdict.Limit == limit.OfClient {
-		if verdict.Due {
-			logRateLimit(p.log, x.accessRecord(), refused)
-		}
+	if verdict.Limit == limit.OfClient && !verdict.Due {
 		return
 	}
-	logSharedLimit(p.log, x.accessRecord(), refused)
+	var record accessRecord
+	x.describe(&record)
+	if verdict.Limit == limit.OfClient {
+		logRateLimit(p.log, &record, refused)
+		return
+	}
+	logSharedLimit(p.log, &record, refused)
 }
 
 // limitBody refuses a body whose declared length exceeds the limit before the upstream is used. For a body of unknown

@@ -20,14 +20,14 @@ const maxTrustedID = 128
 type viaProxy struct {
 	// trusted reports whether the peer is a trusted proxy, and found how the client was found.
 	trusted bool
+	// account is the client's account, which the request holds until its end; nil if it is that of the connection.
+	account *clientAccount
 	found   clientaddr.Found
 	// chain is the value of X-Forwarded-For for the upstream: the client and the proxies after it.
 	chain string
 	// proto, host and id are the X-Forwarded-Proto, X-Forwarded-Host and X-Request-Id of the proxy; each is "" unless
 	// the proxy has sent exactly one and it is valid.
 	proto, host, id string
-	// account is the client's account, which the request holds until its end; nil if it is that of the connection.
-	account *clientAccount
 	// textRoom holds the client's address as text.
 	textRoom [len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")]byte
 }
