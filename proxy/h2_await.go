@@ -118,7 +118,7 @@ func (s *h2Stream) awaitWindow() error {
 // beginWait records that the exchange waits for its client, and endWait that it no longer does.
 func (s *h2Stream) beginWait() *lookahead {
 	ahead := s.lookahead()
-	s.exchange.call.leaveHead()
+	s.leaveHead()
 	ahead.block()
 	s.exchange.call.blocks()
 	return ahead
@@ -127,6 +127,15 @@ func (s *h2Stream) beginWait() *lookahead {
 func (s *h2Stream) endWait(ahead *lookahead) {
 	s.exchange.call.unblocks()
 	ahead.unblock()
+}
+
+// leaveHead gives back the place of a large head before the exchange waits for its client.
+func (s *h2Stream) leaveHead() {
+	if s.mayPark() {
+		s.exchange.call.parkHead()
+	} else {
+		s.exchange.call.leaveHead()
+	}
 }
 
 // shrink gives up memory that the pending data does not need, if many responses wait. The caller holds mu.
@@ -165,10 +174,11 @@ func (s *h2Stream) blocked() error {
 func (s *h2Stream) park() bool {
 	h := s.conn
 	large := s.exchange.call.unusual()
-	if s.request.Account == nil || s.exchange.call.conn != nil && large == 0 || s.switched {
+	if !s.mayPark() || s.exchange.call.conn != nil && large == 0 {
 		return false // the shares of upstream connections bound these streams
 	}
-	cost := parkedStreamBytes + int64(cap(s.buffer)+len(s.direct)+s.head.Memory()+large)
+	// A large head counts twice: answers must be reset before those that wait have taken all places of large heads.
+	cost := parkedStreamBytes + int64(cap(s.buffer)+len(s.direct)+s.head.Memory()+2*large)
 	s.place.conn, s.place.client, s.place.stream, s.parked = h, s.request.Client, s.id, true
 	if !h.server.registry.parked.enter(&s.place, s.request.Account, cost) {
 		return true
@@ -178,6 +188,9 @@ func (s *h2Stream) park() bool {
 	h.mu.Lock()
 	return true
 }
+
+// mayPark reports whether the stream may be added to the parked answers.
+func (s *h2Stream) mayPark() bool { return s.request.Account != nil && !s.switched }
 
 // unpark removes the stream from the parked answers. The caller holds mu.
 func (s *h2Stream) unpark() {

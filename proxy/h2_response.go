@@ -168,7 +168,7 @@ func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) 
 		}
 		h.waiting++
 		if final {
-			s.exchange.call.leaveHead()
+			s.leaveHead()
 		}
 		s.exchange.call.blocks()
 		h.room.Wait()

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/http1"
 )
 
 // largeHeadResponse returns a response whose head did not fit into a usual buffer, and the places for such heads.
@@ -76,29 +78,116 @@ func TestAUsualHeadNeedsNoPlace(t *testing.T) {
 	}
 }
 
-// TestALargeHeadWaitsForAPlace has all places taken, and gives one back or none.
+// TestALargeHeadWaitsForAPlace has all places taken, and gives one back or none. Another response may have done without a
+// place just before.
 func TestALargeHeadWaitsForAPlace(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		freed time.Duration
-		want  time.Duration
+		name    string
+		freed   time.Duration
+		without int
+		want    time.Duration
 	}{
-		{"one becomes free", largeHeadWait / 2, largeHeadWait / 2},
-		{"none becomes free", largeHeadWait + time.Second, largeHeadWait},
+		{"one becomes free", largeHeadWait / 2, 0, largeHeadWait / 2},
+		{"none becomes free", largeHeadWait + time.Second, 0, largeHeadWait},
+		{"none becomes free, and others do without", largeHeadWait + time.Second, 2, largeHeadWait + 2*largeHeadPause - 1},
+		{"none becomes free, and many do without", largeHeadWait + time.Second, 200, largeHeadMost},
+		{"one becomes free while others do without", largeHeadWait + largeHeadPause/2, 1, largeHeadWait + largeHeadPause/2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				ahead := &lookahead{heads: make(chan struct{}, 1)}
+				ahead := &lookahead{heads: make(chan struct{}, 1), overdue: make(chan struct{}, 1)}
 				ahead.heads <- struct{}{}
-				begin := time.Now()
-				time.AfterFunc(c.freed, func() { <-ahead.heads })
-				place := ahead.takeHead()
-				if took := time.Since(begin); took != c.want || (place != nil) != (c.freed < largeHeadWait) {
-					t.Errorf("waited %v and got a place: %v; want %v", took, place != nil, c.want)
+				for range c.without {
+					go ahead.takeHead()
 				}
-				time.Sleep(2 * time.Second) // to the end of the bubble's timer
+				time.Sleep(time.Nanosecond) // the others come first
+				begin := time.Now()
+				time.AfterFunc(c.freed, ahead.giveHead)
+				place := ahead.takeHead()
+				if took := time.Since(begin); took != c.want || place != (c.freed <= c.want) {
+					t.Errorf("waited %v and got a place: %v; want %v", took, place, c.want)
+				}
+				time.Sleep(10 * time.Second) // to the end of the bubble's timers
 			})
 		})
+	}
+}
+
+// TestFewLargeHeadsWaitForClientsWithoutAPlace has more answers parked than may wait without a place: the others keep theirs
+// until their memory is free.
+func TestFewLargeHeadsWaitForClientsWithoutAPlace(t *testing.T) {
+	const beyond = 2
+	ahead := &lookahead{heads: make(chan struct{}, maxLargeHeads)}
+	responses := make([]*upstreamResponse, maxWaitingHeads+beyond)
+	for i := range responses {
+		responses[i] = &upstreamResponse{conn: &upstreamConn{lookahead: ahead}, buffer: make([]byte, upstreamBufferBytes)}
+		responses[i].grow()
+		call := &upstreamCall{response: responses[i]}
+		for range 2 { // it may wait more than once
+			call.parkHead()
+		}
+	}
+	if got := len(ahead.heads); got != beyond {
+		t.Errorf("%d parked answers have kept their places, want %d", got, beyond)
+	}
+	for _, r := range responses {
+		r.release()
+	}
+	if places, waiting := len(ahead.heads), ahead.waitingHeads.Load(); places != 0 || waiting != 0 {
+		t.Errorf("%d places are taken and %d heads wait after all were released, want none", places, waiting)
+	}
+}
+
+// TestAHeadThatMayHaveToWaitBeginsInASmallBuffer reads heads of several sizes while all places of large heads are taken. Those
+// that do not fit into the small buffer wait for a place.
+func TestAHeadThatMayHaveToWaitBeginsInASmallBuffer(t *testing.T) {
+	for _, c := range []struct {
+		name               string
+		value              int
+		waits              bool
+		buffer, bufferFree int
+	}{
+		{"fits into a small buffer", 100, false, smallBufferBytes, upstreamBufferBytes},
+		{"fits into a usual buffer", smallBufferBytes, true, upstreamBufferBytes, upstreamBufferBytes},
+		{"fits into no usual buffer", upstreamBufferBytes, true, http1.MaxHeadBytes + upstreamBufferBytes, http1.MaxHeadBytes + upstreamBufferBytes},
+	} {
+		for _, full := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, places taken: %v", c.name, full), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					ahead := &lookahead{heads: make(chan struct{}, 1), overdue: make(chan struct{}, 1)}
+					if full {
+						ahead.heads <- struct{}{}
+						time.AfterFunc(largeHeadWait/2, ahead.giveHead)
+					}
+					head := "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: " + strings.Repeat("a", c.value) + "\r\n\r\nok"
+					conn := &upstreamConn{lookahead: ahead, Conn: &piecesConn{rest: []byte(head), piece: 1000, end: io.EOF}}
+					conn.begin()
+					conn.takeBack() // the pool may have given a response with a buffer
+					began := time.Now()
+					if err := conn.readHead(); err != nil {
+						t.Fatal(err)
+					}
+					if waited := time.Since(began) > 0; waited != (full && c.waits) {
+						t.Errorf("the response has waited: %v", waited)
+					}
+					want := c.bufferFree
+					if full {
+						want = c.buffer
+					}
+					if got := len(conn.buffer); got != want || len(conn.head.Fields.Get("X-A")) != c.value {
+						t.Errorf("the buffer has %d bytes, and the field %d; want %d and %d", got, len(conn.head.Fields.Get("X-A")), want, c.value)
+					}
+					if places := len(ahead.heads); c.buffer == upstreamBufferBytes && places != 0 {
+						t.Errorf("%d places are taken after a head that fits into a usual buffer was read", places)
+					}
+					conn.detach().release()
+					time.Sleep(time.Second)
+					if len(ahead.heads) != 0 {
+						t.Error("a place is still taken")
+					}
+				})
+			})
+		}
 	}
 }
 

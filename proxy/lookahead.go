@@ -25,13 +25,23 @@ const maxBlockedAhead = 64
 const leastRead = 4 << 10
 
 // maxLargeHeads is the number of responses whose heads do not fit into a usual buffer and that may be in memory at a time. A
-// place is held from the first bytes that do not fit until the head was passed on, or waits for its client: then the bound
-// on parked answers applies.
-const maxLargeHeads = 64
+// place is held from the first bytes that do not fit until the head was passed on, or waits for its client. At most
+// maxWaitingHeads may wait without a place. Further ones keep theirs until the bound on parked answers has made room and
+// their memory is free: an answer that was reset holds it until its goroutine runs again.
+const (
+	maxLargeHeads   = 64
+	maxWaitingHeads = 64
+)
 
-// largeHeadWait is how long a response waits for such a place before it does without. Only upstreams that take long to send
-// the rest of their heads can hold all places that long. The responses of others must arrive within a second (S-12.6).
-const largeHeadWait = time.Second / 2
+// largeHeadWait is how long a response waits for such a place before it may do without. Only upstreams that take long to
+// send the rest of their heads can hold all places that long, and clients in a storm of requests. So only one response in
+// largeHeadPause then does without, until largeHeadMost has passed: the responses of others must arrive within a second
+// (S-12.6).
+const (
+	largeHeadWait  = 500 * time.Millisecond
+	largeHeadPause = 10 * time.Millisecond
+	largeHeadMost  = 900 * time.Millisecond
+)
 
 // lookahead counts what may be read from upstreams before clients take it. A nil lookahead has no bounds.
 type lookahead struct {
@@ -43,27 +53,59 @@ type lookahead struct {
 	blocked atomic.Int32
 	// heads holds an element for each large head in memory, and its capacity is their bound. If heads is nil, there is none.
 	heads chan struct{}
+	// overdue holds an element while no further response may do without a place.
+	overdue chan struct{}
+	// waitingHeads is the number of large heads that wait for their clients without a place.
+	waitingHeads atomic.Int32
 }
 
-// takeHead takes a place for a large head, and returns the channel to give it back to, or nil if there was none.
-func (l *lookahead) takeHead() chan struct{} {
+// takeHead takes a place for a large head, and reports whether there was one.
+func (l *lookahead) takeHead() bool {
 	if l == nil || l.heads == nil {
-		return nil
+		return false
 	}
 	select {
 	case l.heads <- struct{}{}:
-		return l.heads
+		return true
 	default:
 	}
 	timer := time.NewTimer(largeHeadWait)
 	defer timer.Stop()
 	select {
 	case l.heads <- struct{}{}:
-		return l.heads
+		return true
 	case <-timer.C:
-		return nil
 	}
+	timer.Reset(largeHeadMost - largeHeadWait)
+	select {
+	case l.heads <- struct{}{}:
+		return true
+	case l.overdue <- struct{}{}:
+		time.AfterFunc(largeHeadPause, func() { <-l.overdue })
+	case <-timer.C:
+	}
+	return false
 }
+
+// giveHead gives a place back.
+func (l *lookahead) giveHead() { <-l.heads }
+
+// fullOfHeads reports whether all places of large heads are taken.
+func (l *lookahead) fullOfHeads() bool {
+	return l != nil && l.heads != nil && len(l.heads) == cap(l.heads)
+}
+
+// letWait allows a large head to wait for its client without a place. It returns false if too many do. endWait ends what
+// it has allowed.
+func (l *lookahead) letWait() bool {
+	if l.waitingHeads.Add(1) <= maxWaitingHeads {
+		return true
+	}
+	l.waitingHeads.Add(-1)
+	return false
+}
+
+func (l *lookahead) endWait() { l.waitingHeads.Add(-1) }
 
 // takeBuffer takes a long buffer, or returns nil if none is left. If need is set, it always takes one.
 func (l *lookahead) takeBuffer(need bool) *[]byte {

@@ -21,9 +21,8 @@ type upstreamResponse struct {
 	// client that accepts little.
 	limit int
 	// pooled is the pool's buffer behind buffer, or nil if a large head has needed a larger one, which is then in large.
-	pooled, large *[]byte
-	// largeHead is where the place of a large head has to be given back, or nil if the response has none.
-	largeHead chan struct{}
+	pooled *[]byte
+	largeHead
 	// head is the response's head. Its strings point into buffer.
 	head http1.Response
 	body upstreamBody
@@ -36,7 +35,6 @@ const maxKeptFields = 64
 
 var (
 	upstreamResponses = sync.Pool{New: func() any { return &upstreamResponse{} }}
-	largeHeadBuffers  = sync.Pool{New: func() any { b := make([]byte, http1.MaxHeadBytes+upstreamBufferBytes); return &b }}
 	upstreamBuffers   = sync.Pool{New: func() any { b := make([]byte, upstreamBufferBytes); return &b }}
 )
 
@@ -47,14 +45,17 @@ func (r *upstreamResponse) release() {
 		return
 	}
 	r.body.release()
-	r.leaveHead()
 	if r.stream != nil {
 		r.stream.Release()
 		r.stream = nil
 		clear(r.head.Fields)
 	}
 	r.putLarge()
+	if len(r.buffer) == smallBufferBytes {
+		r.takeBack()
+	}
 	if cap(r.head.Fields) > maxKeptFields {
+		r.takeBack()
 		return
 	}
 	r.conn, r.start, r.end, r.limit = nil, 0, 0, 0
@@ -64,7 +65,7 @@ func (r *upstreamResponse) release() {
 // lend implements roomLender.
 func (r *upstreamResponse) lend() []byte {
 	if r.buffer == nil {
-		r.pooled = upstreamBuffers.Get().(*[]byte)
+		r.pooled = r.conn.takeBuffer()
 		r.buffer = *r.pooled
 	}
 	return r.room()
@@ -81,25 +82,9 @@ func (r *upstreamResponse) room() []byte {
 // takeBack implements roomLender.
 func (r *upstreamResponse) takeBack() {
 	if r.pooled != nil {
-		upstreamBuffers.Put(r.pooled)
+		putUpstreamBuffer(r.pooled)
 		r.pooled, r.buffer = nil, nil
 	}
-}
-
-// unusual returns how many bytes more than usual the memory of the call's response has, because of a large head.
-func (c *upstreamCall) unusual() int {
-	r := c.held()
-	switch {
-	case r == nil:
-		return 0
-	case r.stream != nil:
-		n := 0
-		for i := range r.head.Fields {
-			n += len(r.head.Fields[i].Name) + len(r.head.Fields[i].Value)
-		}
-		return max(0, n-upstreamBufferBytes)
-	}
-	return max(0, len(r.buffer)-upstreamBufferBytes)
 }
 
 // forgetHead makes the whole buffer available to the body, once the head has been sent and everything in the buffer has
@@ -121,30 +106,6 @@ func (r *upstreamResponse) setAside() {
 	}
 	r.takeBack()
 	r.putLarge()
-	r.leaveHead()
-}
-
-// putLarge returns the buffer of a large head to its pool.
-func (r *upstreamResponse) putLarge() {
-	if r.large != nil {
-		largeHeadBuffers.Put(r.large)
-		r.large, r.buffer = nil, nil
-	}
-}
-
-// leaveHead gives back the place of a large head.
-func (r *upstreamResponse) leaveHead() {
-	if r.largeHead != nil {
-		<-r.largeHead
-		r.largeHead = nil
-	}
-}
-
-// leaveHead gives back the place of a large head before the call's owner waits for its client.
-func (c *upstreamCall) leaveHead() {
-	if r := c.held(); r != nil {
-		r.leaveHead()
-	}
 }
 
 // held returns the response that the call's owner has not passed on yet, or nil.
@@ -204,20 +165,6 @@ func (r *upstreamResponse) filled(n int, err error) error {
 	return err
 }
 
-// grow makes room for a head that does not fit, up to the limit for heads.
-func (r *upstreamResponse) grow() bool {
-	if len(r.buffer) >= http1.MaxHeadBytes+upstreamBufferBytes {
-		return false
-	}
-	r.largeHead = r.conn.lookahead.takeHead()
-	r.large = largeHeadBuffers.Get().(*[]byte)
-	r.end = copy(*r.large, r.buffer[r.start:r.end])
-	r.start = 0
-	r.takeBack()
-	r.buffer = *r.large
-	return true
-}
-
 // errBadResponse is the error of a response that breaks the rules. Its text says how.
 type errBadResponse string
 
@@ -260,6 +207,7 @@ func (r *upstreamResponse) readHead() error {
 			n, err := r.head.Parse(r.buffer[r.start:r.end], looked)
 			if err == nil {
 				r.start += n
+				r.headRead()
 				return nil
 			}
 			if err != http1.ErrIncomplete {

@@ -1,0 +1,127 @@
+package proxy
+
+import (
+	"sync"
+
+	"reverse-proxy/proxy/http1"
+)
+
+// largeHead is what a response has because its head does not fit into a usual buffer.
+type largeHead struct {
+	// large is the buffer, or nil.
+	large *[]byte
+	// from is where the head has a place, or waits for its client without one (waiting). It is nil if there was no place for
+	// it.
+	from    *lookahead
+	waiting bool
+}
+
+// smallBufferBytes is the size of the buffer with which a response begins while all places of large heads are taken.
+const smallBufferBytes = 4 << 10
+
+var (
+	smallBuffers     = sync.Pool{New: func() any { b := make([]byte, smallBufferBytes); return &b }}
+	largeHeadBuffers = sync.Pool{New: func() any { b := make([]byte, http1.MaxHeadBytes+upstreamBufferBytes); return &b }}
+)
+
+// takeBuffer returns a buffer for the beginning of a response. While all places of large heads are taken, it is small, because
+// the response may have to wait for a place with it.
+func (u *upstreamConn) takeBuffer() *[]byte {
+	if u.lookahead.fullOfHeads() {
+		return smallBuffers.Get().(*[]byte)
+	}
+	return upstreamBuffers.Get().(*[]byte)
+}
+
+// putUpstreamBuffer returns a buffer to its pool.
+func putUpstreamBuffer(b *[]byte) {
+	if len(*b) == smallBufferBytes {
+		smallBuffers.Put(b)
+	} else {
+		upstreamBuffers.Put(b)
+	}
+}
+
+// grow makes room for a head that does not fit, up to the limit for heads.
+func (r *upstreamResponse) grow() bool {
+	if len(r.buffer) >= http1.MaxHeadBytes+upstreamBufferBytes {
+		return false
+	}
+	if ahead := r.conn.lookahead; r.from == nil && ahead.takeHead() {
+		r.from = ahead
+	}
+	var pooled, large *[]byte
+	to := &large
+	if len(r.buffer) < upstreamBufferBytes && r.from != nil {
+		to = &pooled
+		*to = upstreamBuffers.Get().(*[]byte)
+	} else {
+		*to = largeHeadBuffers.Get().(*[]byte) // also without a place: it has waited long enough
+	}
+	r.end = copy(**to, r.buffer[r.start:r.end])
+	r.start = 0
+	r.takeBack()
+	r.buffer, r.pooled, r.large = **to, pooled, large
+	return true
+}
+
+// headRead gives back the place of a head that has turned out to fit into a usual buffer.
+func (r *upstreamResponse) headRead() {
+	if r.large == nil && r.from != nil {
+		r.givePlace()
+	}
+}
+
+// putLarge returns the buffer of a large head to its pool, and gives the head's place back.
+func (r *upstreamResponse) putLarge() {
+	if r.large != nil {
+		largeHeadBuffers.Put(r.large)
+		r.large, r.buffer = nil, nil
+	}
+	if r.from != nil {
+		r.givePlace()
+	}
+}
+
+// givePlace gives back what the head has from the lookahead.
+func (r *upstreamResponse) givePlace() {
+	if r.waiting {
+		r.from.endWait()
+	} else {
+		r.from.giveHead()
+	}
+	r.from, r.waiting = nil, false
+}
+
+// leaveHead gives back the place of a large head before the call's owner waits for its client. The bound on upstream
+// connections then applies.
+func (c *upstreamCall) leaveHead() {
+	if r := c.held(); r != nil && r.from != nil && !r.waiting {
+		r.from.giveHead()
+		r.from = nil
+	}
+}
+
+// parkHead is leaveHead for an answer that is parked. It keeps the place if too many large heads wait already.
+func (c *upstreamCall) parkHead() {
+	if r := c.held(); r != nil && r.from != nil && !r.waiting && r.from.letWait() {
+		r.waiting = true
+		r.from.giveHead()
+	}
+}
+
+// unusual returns how many bytes more than usual the memory of the call's response has, because of a large head.
+func (c *upstreamCall) unusual() int {
+	r := c.held()
+	switch {
+	case r == nil:
+		return 0
+	case r.stream != nil:
+		n := 0
+		for i := range r.head.Fields {
+			n += len(r.head.Fields[i].Name) + len(r.head.Fields[i].Value)
+		}
+		return max(0, n-upstreamBufferBytes)
+	}
+	return max(0, len(r.buffer)-upstreamBufferBytes)
+}
