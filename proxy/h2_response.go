@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"slices"
+
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/http2"
 )
@@ -150,10 +152,11 @@ func (s *h2Stream) queueHeaded(end bool) error {
 // queueHead queues the head of a response, and waits first if too much output is queued. The caller holds mu.
 func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) error {
 	h := s.conn
-	most := h2QueueBytes
+	most, room := h2QueueBytes, http2.HeaderBytes
 	final := status >= 200 // an interim response may be sent while another goroutine reads the final one
 	if final && s.exchange.call.unusual() > 0 {
-		most = h2QueueBytes / 4 // such a head may fill it far beyond
+		most = h2QueueBytes / 4  // such a head may fill it far beyond
+		room = headBytes(fields) // else it would outgrow one buffer after the other
 	}
 	for {
 		if err := s.blocked(); err != nil {
@@ -179,7 +182,7 @@ func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) 
 		h.firstGoAway() // GOAWAY comes before the head, just as Connection: close is part of the head over HTTP/1.1
 	}
 	buffer := h.buffer()
-	out, at := *buffer, len(*buffer)
+	out, at := slices.Grow(*buffer, room), len(*buffer)
 	out = append(out, make([]byte, http2.HeaderBytes)...)
 	out = h.encoder.AppendStatus(out, status)
 	for i := range fields {
@@ -191,6 +194,16 @@ func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) 
 	*buffer = http2.FinishHeaders(out, at, s.id, end, h.peer.MaxFrame)
 	h.earned++
 	return nil
+}
+
+// headBytes returns about how many bytes the fields take when they are encoded, rather more than less.
+func headBytes(fields Fields) int {
+	const perField = 8 // the lengths, and the headers of frames
+	n := perField * 8
+	for i := range fields {
+		n += perField + len(fields[i].Name) + len(fields[i].Value)
+	}
+	return n
 }
 
 // Interrupt implements clientWriter.

@@ -10,6 +10,7 @@ import (
 
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/http1"
+	"reverse-proxy/proxy/http2"
 )
 
 // largeHeadResponse returns a response whose head did not fit into a usual buffer, and the places for such heads.
@@ -210,5 +211,33 @@ func TestAnAnswerWithALargeHeadCountsAsParked(t *testing.T) {
 		if held := registry.parked.held; parked != large || large && held < 2*upstreamBufferBytes {
 			t.Errorf("large %v: parked is %v, and %d bytes are held", large, parked, held)
 		}
+	}
+}
+
+// TestALargeHeadEnlargesTheOutputOnce queues a head of many fields: the output does not outgrow one buffer after the other,
+// each of which would be garbage (S-12.8).
+func TestALargeHeadEnlargesTheOutputOnce(t *testing.T) {
+	fields := make(Fields, 100)
+	for i := range fields {
+		fields[i] = Field{Name: fmt.Sprintf("X-%d", i), Value: strings.Repeat("~", 500)}
+	}
+	h := batchesConn(t, newConnRegistry(10, 10, deadline.NewSweeper()))
+	h.encoder, h.peer = http2.NewHeadEncoder(), http2.DefaultPeerSettings()
+	s := h2Streams.New().(*h2Stream)
+	s.conn = h
+	s.exchange.call.response = &upstreamResponse{buffer: make([]byte, 5*upstreamBufferBytes)}
+	for range 3 {
+		h.out = &[]byte{}
+		if allocs := testing.AllocsPerRun(1, func() {
+			*h.out = nil
+			if err := s.queueHead(200, fields, 0, true); err != nil {
+				t.Error(err)
+			}
+		}); allocs > 3 {
+			t.Errorf("got %v allocations, want the output and little else", allocs)
+		}
+	}
+	if got := len(*h.out); got < 100*500 || cap(*h.out) > got*5/4 {
+		t.Errorf("got %d bytes in a buffer of %d", got, cap(*h.out))
 	}
 }

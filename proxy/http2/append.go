@@ -72,15 +72,19 @@ func FinishHeaders(dst []byte, at int, stream uint32, end bool, maxFrame int) []
 		AppendHeader(dst[:at], length, TypeHeaders, flags|FlagEndHeaders, stream)
 		return dst
 	}
-	block := append([]byte(nil), dst[at+HeaderBytes:]...) // rare: few heads are this long
-	dst = AppendHeader(dst[:at], maxFrame, TypeHeaders, flags, stream)
-	dst = append(dst, block[:maxFrame]...)
-	for block = block[maxFrame:]; ; block = block[maxFrame:] {
-		if len(block) <= maxFrame {
-			dst = AppendHeader(dst, len(block), TypeContinuation, FlagEndHeaders, stream)
-			return append(dst, block...)
+	// The last frame moves first, each to the place that leaves room for the headers before it.
+	last := (length - 1) / maxFrame
+	dst = append(dst, make([]byte, last*HeaderBytes)...)
+	for i := last; i > 0; i-- {
+		from, n := at+HeaderBytes+i*maxFrame, min(maxFrame, length-i*maxFrame)
+		to := from + i*HeaderBytes
+		copy(dst[to:to+n], dst[from:from+n])
+		var flags uint8
+		if i == last {
+			flags = FlagEndHeaders
 		}
-		dst = AppendHeader(dst, maxFrame, TypeContinuation, 0, stream)
-		dst = append(dst, block[:maxFrame]...)
+		AppendHeader(dst[:to-HeaderBytes], n, TypeContinuation, flags, stream)
 	}
+	AppendHeader(dst[:at], maxFrame, TypeHeaders, flags, stream)
+	return dst
 }

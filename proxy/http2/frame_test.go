@@ -226,6 +226,30 @@ func TestABlockThatFitsIsOneFrame(t *testing.T) {
 	}
 }
 
+// TestABlockContinuesInFullFrames splits blocks of several lengths, after other output, into frames of 10 bytes.
+func TestABlockContinuesInFullFrames(t *testing.T) {
+	const most = 10
+	for length := 1; length <= 5*most+1; length++ {
+		block := make([]byte, length)
+		for i := range block {
+			block[i] = byte(i)
+		}
+		before := AppendPing(nil, [8]byte{}, true)
+		got := FinishHeaders(append(append(before, make([]byte, HeaderBytes)...), block...), len(before), 7, true, most)
+		want := bytes.Clone(before)
+		for i, kind, flags := 0, TypeHeaders, uint8(FlagEndStream); i < length; i, kind, flags = i+most, TypeContinuation, 0 {
+			part := block[i:min(i+most, length)]
+			if i+most >= length {
+				flags |= FlagEndHeaders
+			}
+			want = append(AppendHeader(want, len(part), kind, flags, 7), part...)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%d bytes: got %x, want %x", length, got, want)
+		}
+	}
+}
+
 func TestAPriorityIsParsed(t *testing.T) {
 	tests := []struct {
 		value string
