@@ -33,10 +33,7 @@ type upstreamResponse struct {
 // maxKeptFields bounds the field list kept with a pooled response.
 const maxKeptFields = 64
 
-var (
-	upstreamResponses = sync.Pool{New: func() any { return &upstreamResponse{} }}
-	upstreamBuffers   = sync.Pool{New: func() any { b := make([]byte, upstreamBufferBytes); return &b }}
-)
+var upstreamResponses = sync.Pool{New: func() any { return &upstreamResponse{} }}
 
 // release returns the memory of the response to the pools. Strings of the head are invalid afterwards. A nil response has no
 // memory.
@@ -51,15 +48,12 @@ func (r *upstreamResponse) release() {
 		clear(r.head.Fields)
 	}
 	r.putLarge()
-	if len(r.buffer) == smallBufferBytes {
-		r.takeBack()
-	}
+	r.takeBack() // the next response waits without it
 	if cap(r.head.Fields) > maxKeptFields {
-		r.takeBack()
 		return
 	}
 	r.conn, r.start, r.end, r.limit = nil, 0, 0, 0
-	upstreamResponses.Put(r) // with its buffer, which the next response needs
+	upstreamResponses.Put(r)
 }
 
 // lend implements roomLender.
