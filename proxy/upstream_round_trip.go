@@ -71,6 +71,9 @@ func (c *upstreamCall) roundTrip() (conn *upstreamConn, err error) {
 		c.waited += time.Since(sent)
 		c.onKept = reused || conn.shared
 		c.release(conn)
+		if c.makesProgress(err) {
+			tries--
+		}
 		if !(reused && c.mayRepeat(err)) && !(tries < c.maxSharedTries() && c.mayRepeatShared(err)) {
 			return nil, err
 		}

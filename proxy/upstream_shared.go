@@ -20,7 +20,8 @@ import (
 
 // maxSharedTries is how often in all a request may be sent to the only remaining upstream, if the upstream has certainly not
 // processed it or has lost the connection before answering. If there is another upstream, maxSharedTriesHere applies: a
-// connection may end at any time, but an upstream that refuses a request twice will refuse it again.
+// connection may end at any time, but an upstream that refuses a request twice will refuse it again. Tries that make progress
+// (makesProgress) do not count.
 const (
 	maxSharedTries     = 4
 	maxSharedTriesHere = 2
@@ -94,6 +95,13 @@ func (c *upstreamCall) maxSharedTries() int {
 		return maxSharedTriesHere
 	}
 	return maxSharedTries
+}
+
+// makesProgress reports whether a failed try does not count, because the upstream took other requests on the connection that it has
+// ended: it ends each after so many (nginx's keepalive_requests). As long as it takes some, none is lost within its time.
+func (c *upstreamCall) makesProgress(err error) bool {
+	var failed *h2client.Error
+	return errors.As(err, &failed) && failed.Unprocessed && failed.Progress && c.waited < c.to.config.RequestTimeout
 }
 
 // mayRepeatShared reports whether a request that failed on a shared connection may be sent again, to the same upstream or to

@@ -51,6 +51,8 @@ type Conn struct {
 	blocked map[*Stream]struct{}
 	// answered reports whether any request has received the head of a response, interim or final.
 	answered bool
+	// served reports whether the server has answered any request with a final response.
+	served bool
 	// left reports whether the server ends the connection, and blamed whether a stream has got an error that blames it for
 	// that.
 	left, blamed bool
@@ -225,7 +227,7 @@ func (c *Conn) fail(err *Error) {
 // the network. The caller holds mu.
 func (c *Conn) end(s *Stream, err *Error) {
 	if s.id >= c.handed {
-		err = err.unprocessed()
+		err = err.unprocessed(c.served)
 	}
 	s.fail(err)
 }

@@ -22,6 +22,10 @@ type Error struct {
 	// answer to any request, or the server refused the request although no earlier one was open. For the end of a
 	// connection, only one stream gets an error with Blames. The others get the same error without it.
 	Blames bool
+	// Progress reports whether the server has answered another request on the connection that it ends, or works on one. Sending
+	// the request again on a new connection then makes progress, as each connection takes at least one request. It is never set
+	// for REFUSED_STREAM: a server that refuses requests because it is busy must not get them again and again.
+	Progress bool
 	// Cause is the error of the network, or nil.
 	Cause error
 }
@@ -37,10 +41,10 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// unprocessed returns the same error for a request that the server has certainly not acted on.
-func (e *Error) unprocessed() *Error {
+// unprocessed returns the same error for a request that the server has certainly not acted on. progress is as in Error.
+func (e *Error) unprocessed(progress bool) *Error {
 	same := *e
-	same.Unprocessed = true
+	same.Unprocessed, same.Progress = true, progress
 	return &same
 }
 

@@ -232,7 +232,7 @@ func (r *reader) goAway(h http2.Header, p []byte) *http2.Error {
 	for id, s := range c.streams {
 		if id > last {
 			delete(c.streams, id)
-			err := &Error{Reason: "the upstream ends the connection (GOAWAY with " + code.String() + ")", Unprocessed: true}
+			err := &Error{Reason: "the upstream ends the connection (GOAWAY with " + code.String() + ")", Unprocessed: true, Progress: accepted || c.served}
 			if !accepted {
 				err = c.blame(err)
 			}

@@ -68,6 +68,7 @@ func (r *reader) headersEnd(h http2.Header) *http2.Error {
 		return r.interim(s)
 	}
 	r.useful()
+	r.conn.served = true
 	r.head, s.head = s.head, r.head
 	s.hasHead = true
 	s.noBody = s.noBody || s.head.Status == 204 || s.head.Status == 304

@@ -106,17 +106,18 @@ func (s *Stream) Begin(head Head, end, noBody bool) error {
 	defer c.mu.Unlock()
 	switch {
 	case c.err != nil:
-		return c.blame(c.err).unprocessed()
+		return c.blame(c.err).unprocessed(c.served)
 	case s.interrupted:
 		return ErrInterrupted
 	case c.draining:
-		err := &Error{Reason: "the upstream ends the connection", Unprocessed: true}
+		err := &Error{Reason: "the upstream ends the connection", Unprocessed: true, Progress: c.served || len(c.streams) > 0}
 		if len(c.streams) > 0 {
 			return err // it may still answer those
 		}
 		return c.blame(err)
 	case c.greeted && len(c.streams) >= c.mostStreams():
-		return &Error{Reason: "the upstream allows no more requests on the connection (SETTINGS_MAX_CONCURRENT_STREAMS)", Unprocessed: true, Blames: c.mostStreams() == 0}
+		return &Error{Reason: "the upstream allows no more requests on the connection (SETTINGS_MAX_CONCURRENT_STREAMS)", Unprocessed: true,
+			Progress: c.served || len(c.streams) > 0, Blames: c.mostStreams() == 0}
 	case head.Bytes() > int(c.limits.HeaderList):
 		return &Error{Reason: "the request's head is over the upstream's SETTINGS_MAX_HEADER_LIST_SIZE"}
 	}
