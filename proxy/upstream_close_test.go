@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -142,29 +143,68 @@ func TestAnUpstreamConnectionThatTheProxyEndsFirstKeepsNoLocalPort(t *testing.T)
 // TestASharedUpstreamConnectionKeepsNoLocalPort is the same for HTTP/2, where an upstream that sends GOAWAY after each answer
 // leaves the closing to the proxy.
 func TestASharedUpstreamConnectionKeepsNoLocalPort(t *testing.T) {
-	leaks(t)
-	ended := make(chan error, 1)
-	address := scriptedH2(t, func(conn net.Conn) {
-		serveFrames(endReport{conn, ended}, func(h http2.Header, out []byte) []byte {
-			if h.Type != http2.TypeHeaders {
-				return out
-			}
-			out = append(http2.AppendHeader(out, 1, http2.TypeHeaders, http2.FlagEndHeaders, h.Stream), 0x88)
-			out = http2.AppendData(out, h.Stream, []byte("ok"), true)
-			return http2.AppendGoAway(out, h.Stream, http2.NoError)
-		})
-	})
-	_, call := sharedCalls(t, address, 10)
-	if status, body, err := call().sendAlone(getRequest("/"), nil); status != 200 || err != nil {
-		t.Fatalf("got %d %q, %v", status, body, err)
-	}
-	select {
-	case err := <-ended:
-		if !errors.Is(err, syscall.ECONNRESET) {
-			t.Errorf("the upstream got %v, want a reset", err)
+	for _, test := range []struct {
+		name   string
+		goAway bool
+		// end makes the proxy end the connection, on which nothing is under way.
+		end     func(pool *upstreamPool)
+		inOrder bool
+	}{
+		{name: "the upstream sends GOAWAY", goAway: true, end: func(*upstreamPool) {}},
+		{name: "there are more connections than needed", end: func(pool *upstreamPool) {
+			pool.shared.Look(time.Now(), upstreamIdleTimeout, 0, func(any) bool { return true })
+		}},
+		{name: "the connection was idle for long", inOrder: true, end: func(pool *upstreamPool) {
+			pool.shared.Look(time.Now(), -time.Hour, 1, func(any) bool { return true }) // as if an hour had passed
+		}},
+		{name: "the upstream is no longer configured", inOrder: true, end: (*upstreamPool).close},
+	} {
+		for protocol, version := range protocolsOfUpstreams {
+			t.Run(test.name+", "+protocol, func(t *testing.T) {
+				leaks(t)
+				secure, roots := upstreamTLS(t)
+				secure.MaxVersion, secure.NextProtos = version, []string{"h2"}
+				if version == 0 {
+					secure = nil
+				}
+				ended := make(chan error, 1)
+				address := scriptedH2(t, func(conn net.Conn) {
+					below := net.Conn(endReport{conn, ended})
+					if secure != nil {
+						below = tls.Server(below, secure)
+					}
+					serveFrames(below, func(h http2.Header, out []byte) []byte {
+						if h.Type != http2.TypeHeaders {
+							return out
+						}
+						out = append(http2.AppendHeader(out, 1, http2.TypeHeaders, http2.FlagEndHeaders, h.Stream), 0x88)
+						out = http2.AppendData(out, h.Stream, []byte("ok"), true)
+						if test.goAway {
+							out = http2.AppendGoAway(out, h.Stream, http2.NoError)
+						}
+						return out
+					})
+					_, _ = io.Copy(io.Discard, endReport{conn, ended}) // TLS may end before TCP
+				})
+				all, call := sharedCalls(t, address, 10)
+				c := call()
+				if secure != nil {
+					c.to.config.UpstreamScheme, c.to.config.UpstreamTLS.ServerName, c.to.roots = "https", "localhost", roots
+				}
+				if status, body, err := c.sendAlone(getRequest("/"), nil); status != 200 || err != nil {
+					t.Fatalf("got %d %q, %v", status, body, err)
+				}
+				test.end(all.all()[0])
+				select {
+				case err := <-ended:
+					if reset := errors.Is(err, syscall.ECONNRESET); reset == test.inOrder {
+						t.Errorf("the upstream got %v, want the connection to end in order: %v", err, test.inOrder)
+					}
+				case <-time.After(patience):
+					t.Error("the upstream connection has not ended")
+				}
+			})
 		}
-	case <-time.After(patience):
-		t.Error("the upstream connection has not ended")
 	}
 }
 

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -43,6 +44,16 @@ func (t *upstreamTarget) dialShared(ctx context.Context) (net.Conn, any, error) 
 	conn, _, address, err := t.open(ctx, nil)
 	to.address = address
 	return conn, to, err
+}
+
+// endInOrder makes Close end a shared connection in order instead of with a reset (resetAtClose).
+func endInOrder(conn net.Conn) {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	if raw, ok := conn.(*socket); ok {
+		_ = raw.SetLinger(-1) // fails only if the connection is already gone
+	}
 }
 
 // ready reports whether the call can send its request on the connection now: over HTTP/2, whether there is a stream.

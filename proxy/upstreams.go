@@ -78,7 +78,7 @@ func (u *upstreams) find(address string, of *config.Route) *upstreamPool {
 			pool.name = u.names.of(host)
 		}
 		if of.UpstreamProtocol == "http2" {
-			pool.shared = &h2client.Set{}
+			pool.shared = &h2client.Set{EndInOrder: endInOrder}
 		}
 		u.pools[key] = pool
 	}

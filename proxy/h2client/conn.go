@@ -176,6 +176,17 @@ func (c *Conn) Drain() {
 	c.endIfDrained()
 }
 
+// retire is Drain. A connection without streams, on which nothing is under way, is prepared for its end.
+func (c *Conn) retire(prepare func(net.Conn)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open == 0 && c.err == nil && prepare != nil {
+		prepare(c.net)
+	}
+	c.draining = true
+	c.endIfDrained()
+}
+
 // endIfDrained closes a connection that has no streams and accepts no more. The caller holds mu.
 func (c *Conn) endIfDrained() {
 	if (c.draining || c.last) && c.open == 0 {

@@ -13,6 +13,10 @@ import (
 // Set holds the connections to one server. It opens a stream on the oldest connection that has room, so that
 // connections which are not needed at a quiet time become idle.
 type Set struct {
+	// EndInOrder prepares a connection for an end in order before it is closed because it was idle for long, or because the set was
+	// closed. Nil means that all connections end in the same way. It is set before the set is used.
+	EndInOrder func(net.Conn)
+
 	mu    sync.Mutex
 	conns []entry
 	// dialing holds the dials in progress by owner, as in entry.
@@ -179,7 +183,12 @@ func (s *Set) Look(now time.Time, idle time.Duration, most int, stay func(tag an
 		c.Look(now)
 		since, isIdle := c.Idle()
 		if isIdle && (surplus > 0 || now.Sub(since) > idle || c.useless(now)) || !stay(c.tag) {
-			c.Drain()
+			// Clients can make connections surplus or useless at any rate, but not idle for long.
+			if now.Sub(since) > idle {
+				c.retire(s.EndInOrder)
+			} else {
+				c.Drain()
+			}
 			surplus--
 		}
 	}
@@ -193,7 +202,7 @@ func (s *Set) Close() {
 	defer s.mu.Unlock()
 	s.closed = true
 	for _, c := range s.conns {
-		c.Drain()
+		c.retire(s.EndInOrder)
 	}
 }
 

@@ -229,3 +229,39 @@ func (c closeCounter) Close() error {
 	c.closed.Add(1)
 	return c.Conn.Close()
 }
+
+// Only ends that clients cannot cause at any rate may keep local ports in use.
+func TestWhichConnectionsEndInOrder(t *testing.T) {
+	stay := func(any) bool { return true }
+	for _, test := range []struct {
+		name string
+		busy bool
+		end  func(s *Set)
+		want bool
+	}{
+		{"one that was idle for long does", false, func(s *Set) { s.Look(time.Now(), -time.Hour, 1, stay) }, true},
+		{"an idle one of a set that is closed does", false, (*Set).Close, true},
+		{"one with a stream does not", true, (*Set).Close, false},
+		{"an idle one that is not needed does not", false, func(s *Set) { s.Look(time.Now(), time.Hour, 0, stay) }, false},
+		{"an idle one to an old address does not", false, func(s *Set) { s.Look(time.Now(), time.Hour, 1, func(any) bool { return false }) }, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			leaks(t)
+			c, _ := connect(t)
+			prepared := false
+			s := &Set{conns: []entry{{Conn: c}}, EndInOrder: func(net.Conn) { prepared = true }}
+			var stream *Stream
+			if test.busy {
+				stream = streamOf(c)
+			}
+			test.end(s)
+			if stream != nil {
+				stream.Close()
+			}
+			<-c.Ended()
+			if prepared != test.want {
+				t.Errorf("got an end in order: %v, want %v", prepared, test.want)
+			}
+		})
+	}
+}
