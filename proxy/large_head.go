@@ -55,12 +55,13 @@ func (r *upstreamResponse) grow() bool {
 	if len(r.buffer) >= http1.MaxHeadBytes+upstreamBufferBytes {
 		return false
 	}
-	if ahead := r.conn.lookahead; r.from == nil && ahead.takeHead() {
+	usual := len(r.buffer) < upstreamBufferBytes // it has begun in a small one
+	if ahead := r.conn.lookahead; r.from == nil && ahead.takeHead(usual) {
 		r.from = ahead
 	}
 	var pooled, large *[]byte
 	to := &large
-	if len(r.buffer) < upstreamBufferBytes && r.from != nil {
+	if usual {
 		to = &pooled
 		*to = takeUpstreamBuffer()
 	} else {

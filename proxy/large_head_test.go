@@ -85,15 +85,18 @@ func TestALargeHeadWaitsForAPlace(t *testing.T) {
 	const always = -1
 	for _, c := range []struct {
 		name    string
+		usual   bool
 		freed   time.Duration
 		without int
 		want    time.Duration
 	}{
-		{"one becomes free", largeHeadWait / 2, 0, largeHeadWait / 2},
-		{"none becomes free", largeHeadWait + time.Second, 0, largeHeadWait},
-		{"none becomes free, and others do without", largeHeadWait + time.Second, 2, largeHeadWait + 2*largeHeadPause - 1},
-		{"none becomes free, and always another does without", largeHeadWait + time.Second, always, largeHeadMost},
-		{"one becomes free while others do without", largeHeadWait + largeHeadPause/2, 1, largeHeadWait + largeHeadPause/2},
+		{"one becomes free", false, largeHeadWait / 2, 0, largeHeadWait / 2},
+		{"none becomes free", false, largeHeadWait + time.Second, 0, largeHeadWait},
+		{"none becomes free, and others do without", false, largeHeadWait + time.Second, 2, largeHeadWait + 2*largeHeadPause - 1},
+		{"none becomes free, and always another does without", false, largeHeadWait + time.Second, always, largeHeadMost},
+		{"one becomes free while others do without", false, largeHeadWait + largeHeadPause/2, 1, largeHeadWait + largeHeadPause/2},
+		{"one becomes free soon for a head that may be usual", true, usualHeadWait / 2, 0, usualHeadWait / 2},
+		{"none becomes free for a head that may be usual", true, time.Second, always, usualHeadWait},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -103,12 +106,12 @@ func TestALargeHeadWaitsForAPlace(t *testing.T) {
 					ahead.overdue <- struct{}{}
 				}
 				for range max(c.without, 0) {
-					go ahead.takeHead()
+					go ahead.takeHead(false)
 				}
 				time.Sleep(time.Nanosecond) // the others come first
 				begin := time.Now()
 				time.AfterFunc(c.freed, ahead.giveHead)
-				place := ahead.takeHead()
+				place := ahead.takeHead(c.usual)
 				if took := time.Since(begin); took != c.want || place != (c.freed <= c.want) {
 					t.Errorf("waited %v and got a place: %v; want %v", took, place, c.want)
 				}
@@ -162,7 +165,7 @@ func TestAHeadThatMayHaveToWaitBeginsInASmallBuffer(t *testing.T) {
 					ahead := &lookahead{heads: make(chan struct{}, 1), overdue: make(chan struct{}, 1)}
 					if full {
 						ahead.heads <- struct{}{}
-						time.AfterFunc(largeHeadWait/2, ahead.giveHead)
+						time.AfterFunc(usualHeadWait/2, ahead.giveHead)
 					}
 					head := "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: " + strings.Repeat("a", c.value) + "\r\n\r\nok"
 					conn := &upstreamConn{lookahead: ahead, Conn: &piecesConn{rest: []byte(head), piece: 1000, end: io.EOF}}

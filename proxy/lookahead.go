@@ -43,6 +43,10 @@ const (
 	largeHeadMost  = 900 * time.Millisecond
 )
 
+// usualHeadWait is how long a head waits for a place that does not fit into a small buffer, but may still fit into a usual one.
+// Then it continues in a usual one without a place. Such heads are common, and must not wait for long (S-12.6).
+const usualHeadWait = 100 * time.Millisecond
+
 // lookahead counts what may be read from upstreams before clients take it. A nil lookahead has no bounds.
 type lookahead struct {
 	// buffers is the number of long buffers that responses hold.
@@ -59,8 +63,9 @@ type lookahead struct {
 	waitingHeads atomic.Int32
 }
 
-// takeHead takes a place for a large head, and reports whether there was one.
-func (l *lookahead) takeHead() bool {
+// takeHead takes a place for a large head, and reports whether there was one. usual reports whether the head may still fit into a
+// usual buffer.
+func (l *lookahead) takeHead(usual bool) bool {
 	if l == nil || l.heads == nil {
 		return false
 	}
@@ -69,12 +74,19 @@ func (l *lookahead) takeHead() bool {
 		return true
 	default:
 	}
-	timer := time.NewTimer(largeHeadWait)
+	first := largeHeadWait
+	if usual {
+		first = usualHeadWait
+	}
+	timer := time.NewTimer(first)
 	defer timer.Stop()
 	select {
 	case l.heads <- struct{}{}:
 		return true
 	case <-timer.C:
+	}
+	if usual {
+		return false
 	}
 	timer.Reset(largeHeadMost - largeHeadWait)
 	select {
