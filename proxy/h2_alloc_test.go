@@ -219,8 +219,8 @@ func TestAnIdleConnectionKeepsNothing(t *testing.T) {
 		t.Errorf("got writing %v and %d workers, want both kept for a while", l.h.writing, len(l.h.workers))
 	}
 	l.h.mu.Unlock()
-	sweeper.Sweep()
 	waitFor(t, "goroutines and buffers to be given up", func() bool {
+		sweeper.Sweep() // again, because the reader may not yet have noted that the connection is idle
 		l.h.mu.Lock()
 		defer l.h.mu.Unlock()
 		return !l.h.writing && len(l.h.workers) == 0 && l.h.out == nil
