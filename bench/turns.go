@@ -14,17 +14,18 @@ import (
 // turnTime is how long a peer is loaded before it is the next one's turn.
 const turnTime = 60 * time.Millisecond
 
-// takesTurns reports whether the peers are loaded in turns. The machine is faster in one second than in the next, and a
-// build in one start than in another. Two builds that are measured one after the other therefore differ by ten percent
-// or more by chance. In turns of a few hundredths of a second both meet the same machine, and each round has a fresh
-// start of both. Only loads that wait for their answers can be stopped and continued: with others, requests or events
-// would pile up.
+// takesTurns reports whether the peers are loaded in turns. The speed of the machine changes from one second to the next,
+// and that of a build from one start to the next, so two builds that are measured one after the other differ by ten
+// percent or more by chance. With turns of a few hundredths of a second, both run under the same conditions, and each
+// round starts both anew. Only loads that wait for their answers can be stopped and continued: with others, requests or
+// events would pile up.
 func (b *bench) takesTurns(sc scenario) bool {
 	return b.settings.noise && sc.metric == cpuTime && sc.job.Rate == 0 && sc.job.Kind != load.Events
 }
 
-// runInTurns starts all peers anew and measures them in the same time, of which each gets an equal part. The result is as
-// if each had been measured alone, but a peer meets the caches as the others have left them.
+// runInTurns starts all peers anew and measures them over the same time, of which each gets an equal part. Absolute figures
+// are higher than those of a peer that is measured by itself, because the others' work displaces its data from the
+// processor's caches.
 func (b *bench) runInTurns(ctx context.Context, sc scenario, peers []peer) map[string]round {
 	rounds := map[string]round{}
 	fail := func(p peer, err error) { rounds[p.name] = round{err: err} }
@@ -32,8 +33,8 @@ func (b *bench) runInTurns(ctx context.Context, sc scenario, peers []peer) map[s
 	share := time.Duration(len(present))
 	sc.job.Warmup, sc.job.Window = warmup*share, b.settings.window*share
 	var loads []*loadRun
-	instances := map[*loadRun]*instance{}
-	names := map[*loadRun]peer{}
+	var instances []*instance
+	var names []string
 	for _, p := range present {
 		i, err := b.start(ctx, p, b.proxyCores(sc), sc.upstreamH2)
 		if err != nil {
@@ -51,16 +52,16 @@ func (b *bench) runInTurns(ctx context.Context, sc scenario, peers []peer) map[s
 			fail(p, err)
 			continue
 		}
-		loads, instances[l], names[l] = append(loads, l), i, p
+		loads, instances, names = append(loads, l), append(instances, i), append(names, p.name)
 	}
 	takeTurns(ctx, loads)
-	for _, l := range loads {
+	for n, l := range loads {
 		result, err := l.result()
 		if err == nil {
 			result.Seconds /= float64(share)
-			err = instances[l].takeLog(ctx)
+			err = instances[n].takeLog(ctx)
 		}
-		rounds[names[l].name] = round{result, err}
+		rounds[names[n]] = round{result, err}
 	}
 	return rounds
 }

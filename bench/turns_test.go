@@ -20,11 +20,11 @@ func TestOnlyLoadsThatWaitForTheirAnswersTakeTurns(t *testing.T) {
 			continue
 		}
 		found++
-		comparing, alone := bench{settings: settings{noise: true}}, bench{}
+		comparing, usual := bench{settings: settings{noise: true}}, bench{}
 		if got := comparing.takesTurns(sc); got != turns {
 			t.Errorf("%s: got turns %t, want %t", sc.name, got, turns)
 		}
-		if alone.takesTurns(sc) {
+		if usual.takesTurns(sc) {
 			t.Errorf("%s: got turns in a run that compares no builds, want none", sc.name)
 		}
 	}

@@ -166,6 +166,8 @@ Feature: Upstreams that speak HTTP/2
       Then the answer is 200 "HTTP/2.0 POST git.example.test ${client:alice}"
       When a client requests "https://git.example.test/" 20 times
       Then 20 of the answers are 200
+      When a client requests "https://git.example.test/" 60 times in parallel
+      Then 60 of the answers are 200
       And the log has no line "UPSTREAM_ERROR"
 
     # nginx ends a connection, with all its requests, for a head of more than 32 KiB.

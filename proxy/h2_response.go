@@ -196,10 +196,13 @@ func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) 
 	return nil
 }
 
-// headBytes returns about how many bytes the fields take when they are encoded, rather more than less.
+// headBytes returns an upper estimate of the bytes of a head with the fields when it is encoded.
 func headBytes(fields Fields) int {
-	const perField = 8 // the lengths, and the headers of frames
-	n := perField * 8
+	const (
+		perField = 8  // the two lengths, and a share of the headers of frames
+		others   = 64 // the status and the length of the content
+	)
+	n := others
 	for i := range fields {
 		n += perField + len(fields[i].Name) + len(fields[i].Value)
 	}

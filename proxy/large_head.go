@@ -6,12 +6,12 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// largeHead is what a response has because its head does not fit into a usual buffer.
+// largeHead is the state of a response whose head does not fit into a usual buffer.
 type largeHead struct {
 	// large is the buffer, or nil.
 	large *[]byte
-	// from is where the head has a place, or waits for its client without one (waiting). It is nil if there was no place for
-	// it.
+	// from counts the head: among those with a place, or if waiting is set, among those that wait for their clients without
+	// one. It is nil if the head is not counted.
 	from    *lookahead
 	waiting bool
 }

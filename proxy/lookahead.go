@@ -33,18 +33,18 @@ const (
 	maxWaitingHeads = 64
 )
 
-// largeHeadWait is how long a response waits for such a place before it may do without. Only upstreams that take long to
-// send the rest of their heads can hold all places that long, and clients in a storm of requests. So only one response in
-// largeHeadPause then does without, until largeHeadMost has passed: the responses of others must arrive within a second
-// (S-12.6).
+// largeHeadWait is how long a response waits for such a place before it may do without. All places are taken for that long
+// only if upstreams take long to send the rest of their heads, or in a storm of requests. In a storm, many responses wait
+// equally long, so only one in each largeHeadPause does without. After largeHeadMost every response does: those of other
+// clients must arrive within a second (S-12.6).
 const (
 	largeHeadWait  = 500 * time.Millisecond
 	largeHeadPause = 10 * time.Millisecond
 	largeHeadMost  = 900 * time.Millisecond
 )
 
-// usualHeadWait is how long a head waits for a place that does not fit into a small buffer, but may still fit into a usual one.
-// Then it continues in a usual one without a place. Such heads are common, and must not wait for long (S-12.6).
+// usualHeadWait is how long a head that does not fit into a small buffer waits for a place. Without one, it continues in a
+// usual buffer. Most such heads fit there, and must not wait for long (S-12.6).
 const usualHeadWait = 100 * time.Millisecond
 
 // lookahead counts what may be read from upstreams before clients take it. A nil lookahead has no bounds.

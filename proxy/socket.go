@@ -26,7 +26,7 @@ type streamConn interface {
 //
 // One goroutine reads and one writes at a time, as for crypto/tls.
 type socket struct {
-	// The fields that each call uses come first: with hundreds of connections in use, each cache line more is a miss.
+	// The fields that each call uses come first: with hundreds of connections in use, each further cache line is a miss.
 
 	raw syscall.RawConn
 	// readOnce and writeMost are created once, because a closure per call would be an allocation. Their arguments and

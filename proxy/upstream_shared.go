@@ -108,8 +108,9 @@ func (c *upstreamCall) maxSharedTries() int {
 	return maxSharedTries
 }
 
-// makesProgress reports whether a failed try does not count, because the upstream took other requests on the connection that it has
-// ended: it ends each after so many (nginx's keepalive_requests). As long as it takes some, none is lost within its time.
+// makesProgress reports whether a failed try does not count, because the upstream took other requests on the connection that it
+// ended. Some upstreams end each connection after a number of requests (nginx's keepalive_requests). As long as each connection
+// takes at least one, no request is lost within its time.
 func (c *upstreamCall) makesProgress(err error) bool {
 	var failed *h2client.Error
 	return errors.As(err, &failed) && failed.Unprocessed && failed.Progress && c.waited < c.to.config.RequestTimeout

@@ -62,7 +62,7 @@ type Conn struct {
 	unwritable, err *Error
 	// last reports whether the connection ends once its present streams have ended.
 	last bool
-	// waiting are the requests that wait for a stream of the connection's Set, or nil.
+	// waiting holds the requests that wait for a stream of the connection's Set; nil without a Set.
 	waiting *waiters
 	// junk is how many more frames that carry nothing the server may send.
 	junk int
@@ -169,14 +169,9 @@ func (c *Conn) Idle() (since time.Time, idle bool) {
 }
 
 // Drain stops the connection from accepting streams. The connection closes when its last stream ends.
-func (c *Conn) Drain() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.draining = true
-	c.endIfDrained()
-}
+func (c *Conn) Drain() { c.retire(nil) }
 
-// retire is Drain. A connection without streams, on which nothing is under way, is prepared for its end.
+// retire is Drain, but first calls prepare, unless it is nil, if the connection has no streams and so ends at once.
 func (c *Conn) retire(prepare func(net.Conn)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -14,11 +14,11 @@ const (
 	// firstPause is the pause after the first connection without streams. Each further one doubles it, up to longestPause.
 	firstPause   = 100 * time.Millisecond
 	longestPause = time.Second
-	// shutTime is how long a connection stays open on which the server allows no streams.
+	// shutTime is how long a connection on which the server allows no streams stays open.
 	shutTime = 10 * time.Second
 )
 
-// pauses keeps account of the connections that were dialed and have no streams.
+// pauses records the latest connection that was dialed, and how long to wait before the next one is.
 type pauses struct {
 	// latest is the connection that was dialed last, at the given time, or nil.
 	latest *Conn

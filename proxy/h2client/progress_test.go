@@ -35,16 +35,7 @@ func TestWhichErrorsSayThatOthersMakeProgress(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			leaks(t)
-			c, s := connect(t)
-			s.acknowledged()
-			if test.before != nil {
-				test.before(t, c, s)
-			}
-			stream := begin(t, c, "/")
-			defer stream.Close()
-			test.refuse(s, s.await(xhttp2.FrameHeaders).stream)
-			_, err := stream.ReadHead()
-			wantProgress(t, err, test.want)
+			wantProgress(t, refusal(t, test.before, test.refuse), test.want)
 		})
 	}
 }

@@ -56,21 +56,29 @@ func TestWhichRefusalsBlameTheServer(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			leaks(t)
-			c, s := connect(t)
-			s.acknowledged()
-			if test.before != nil {
-				test.before(t, c, s)
-			}
-			stream := begin(t, c, "/")
-			defer stream.Close()
-			test.refuse(s, s.await(xhttp2.FrameHeaders).stream)
 			var failed *Error
-			_, err := stream.ReadHead()
+			err := refusal(t, test.before, test.refuse)
 			if !errors.As(err, &failed) || failed.Blames != test.want {
 				t.Errorf("got %v, want one that blames the server: %v", err, test.want)
 			}
 		})
 	}
+}
+
+// refusal returns the error of a request that the server refuses on a new connection, after what has happened there before, if
+// anything.
+func refusal(t *testing.T, before func(t *testing.T, c *Conn, s *server), refuse func(s *server, stream uint32)) error {
+	t.Helper()
+	c, s := connect(t)
+	s.acknowledged()
+	if before != nil {
+		before(t, c, s)
+	}
+	stream := begin(t, c, "/")
+	defer stream.Close()
+	refuse(s, s.await(xhttp2.FrameHeaders).stream)
+	_, err := stream.ReadHead()
+	return err
 }
 
 // answersOne makes one request, which is answered.

@@ -13,8 +13,8 @@ import (
 // Set holds the connections to one server. It opens a stream on the oldest connection that has room, so that
 // connections which are not needed at a quiet time become idle.
 type Set struct {
-	// EndInOrder prepares a connection for an end in order before it is closed because it was idle for long, or because the set was
-	// closed. Nil means that all connections end in the same way. It is set before the set is used.
+	// EndInOrder, if not nil, is called with the network connection of an idle Conn before that is closed because it was idle for
+	// long or because the set was closed. It must be set before the set is used.
 	EndInOrder func(net.Conn)
 
 	mu    sync.Mutex
