@@ -78,7 +78,7 @@ type connRegistry struct {
 func newConnRegistry(limit, share int, s *deadline.Sweeper) *connRegistry {
 	r := &connRegistry{sweeper: s, limit: limit, share: share, conns: map[accountedConn]struct{}{}, clients: accounts{}, proxies: accounts{},
 		onCut: func(netip.Addr, int) {}, onFull: func() {}, idle: idleList{at: -1, round: 1}, ended: make(chan struct{}),
-		parked: parkedAnswers{limit: parkedBytes}, busy: newBusyQueue(), dormantAfter: dormantAfter}
+		parked: parkedAnswers{limit: parkedBytes}, busy: newBusyQueue(), room: newH2Room(), dormantAfter: dormantAfter}
 	s.Swept = r.becameIdle // new connections become idle as time passes
 	return r
 }

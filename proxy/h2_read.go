@@ -154,6 +154,7 @@ func (h *h2Conn) fill() error {
 		if n == 0 {
 			return noProgress(err)
 		}
+		h.server.registry.room.letRun()
 		h.in = h2ReadBuffers.Get().(*[]byte)
 		h.end = copy(*h.in, h.small[:n])
 		return nil

@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"context"
+	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -210,5 +212,34 @@ func TestInputWithoutACompleteFrameNeedsNoRoom(t *testing.T) {
 		if h.in, h.end = &in, end; h.hasFrame() != want {
 			t.Errorf("with %d bytes: hasFrame is %v, want %v", end, !want, want)
 		}
+	}
+}
+
+// TestManyStreamsRunBeforeMoreBegin has one processor, so that a goroutine that passes it on does not run before others have.
+func TestManyStreamsRunBeforeMoreBegin(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for _, tt := range []struct {
+		name  string
+		begun int
+		// runnable is how many of the streams leave the room when their goroutine runs. The others never do.
+		runnable, least, most int
+	}{
+		{"few streams are left alone", cachedStreams, 0, cachedStreams, cachedStreams},
+		{"many streams run first", 3 * cachedStreams, 3 * cachedStreams, 0, cachedStreams},
+		{"streams that do not run are not waited for", 3 * cachedStreams, 0, 3 * cachedStreams, 3 * cachedStreams},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newH2Room()
+			r.fill(tt.begun)
+			var tasks sync.WaitGroup
+			for range tt.runnable {
+				tasks.Go(func() { r.leave(1) })
+			}
+			r.letRun()
+			if got := int(r.taken.Load()); got < tt.least || got > tt.most {
+				t.Errorf("%d streams are still in the room, want %d to %d", got, tt.least, tt.most)
+			}
+			tasks.Wait()
+		})
 	}
 }
