@@ -50,11 +50,14 @@ func (s *h2Stream) awaitAccepted(holder bufferHolder) error {
 }
 
 // accepted returns how many bytes of data the client accepts at present. It accepts none while its socket is full. If
-// many responses wait, it also accepts none while a write is under way, because that write may have to wait too. The
-// caller holds mu.
+// many responses wait, it also accepts none while a write is under way, because that write may have to wait too, or
+// while output waits for the writer. The caller holds mu.
 func (s *h2Stream) accepted() int64 {
 	h := s.conn
-	if h.full || h.client.socket.blocked.Load() || h.sending && s.lookahead().crowded() {
+	if h.full || h.client.socket.blocked.Load() {
+		return 0
+	}
+	if (h.sending || h.out != nil && len(*h.out) > 0) && s.lookahead().crowded() {
 		return 0
 	}
 	if h.isTiny() {

@@ -173,14 +173,17 @@ func TestAClientWhoseSocketIsFullIsNotReadForWhileManyWait(t *testing.T) {
 	c.request(1, "GET", "/", true)
 	c.until("the head", func() bool { return len(c.stream(1).heads) == 1 })
 	h := theH2Conn(t, d)
-	waitFor(t, "the writer to wait for room, and the stream with what it has read at most once", func() bool {
+	waitFor(t, "the writer to wait for room, and the connection to hold no data", func() bool {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		held := 0
+		if h.out != nil {
+			held = len(*h.out)
+		}
 		for _, open := range h.streams {
 			held += open.stream.pending()
 		}
-		return h.client.socket.blocked.Load() && held <= upstreamBufferBytes
+		return h.client.socket.blocked.Load() && held == 0
 	})
 	if s := c.answer(1); s.body.String() != text {
 		t.Errorf("got %d bytes and the reset %q, want the %d that were sent", s.body.Len(), s.reset, len(text))
@@ -214,10 +217,10 @@ func TestAStreamGoesOnWhenAWriteHasEnded(t *testing.T) {
 
 func TestWhatAClientAccepts(t *testing.T) {
 	for _, test := range []struct {
-		name                                                  string
-		stream, conn                                          int64
-		crowded, sending, full, blocked, withoutAnyConnection bool
-		want                                                  int64
+		name                                                          string
+		stream, conn                                                  int64
+		crowded, sending, queued, full, blocked, withoutAnyConnection bool
+		want                                                          int64
 	}{
 		{name: "the window of the stream", stream: 5, conn: 7, want: 5},
 		{name: "the window of the connection", stream: 7, conn: 5, want: 5},
@@ -225,12 +228,17 @@ func TestWhatAClientAccepts(t *testing.T) {
 		{name: "nothing while the socket has no room", stream: 5, conn: 5, full: true, want: 0},
 		{name: "nothing while the writer waits for room", stream: 5, conn: 5, blocked: true, want: 0},
 		{name: "nothing during a write while many responses wait", stream: 5, conn: 5, sending: true, crowded: true, want: 0},
+		{name: "nothing while output waits for the writer and many responses wait", stream: 5, conn: 5, queued: true, crowded: true, want: 0},
+		{name: "the window while output waits for the writer and few responses wait", stream: 5, conn: 5, queued: true, want: 5},
 		{name: "the window during a write while few responses wait", stream: 5, conn: 5, sending: true, want: 5},
 		{name: "the window during a write if the upstream's connection is free", stream: 5, conn: 5, sending: true, crowded: true, withoutAnyConnection: true, want: 5},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := batchesConn(t, &connRegistry{})
 			h.sendWindow, h.sending, h.full = test.conn, test.sending, test.full
+			if test.queued {
+				h.grow(1)
+			}
 			h.client.socket.blocked.Store(test.blocked)
 			s := &h2Stream{conn: h}
 			s.outWindow = test.stream

@@ -27,7 +27,7 @@ const (
 	// h2TinyBatch is the size of such a batch.
 	maxStuckWrites   = 64
 	h2TinyBatchBytes = 1 << 10
-	h2TinyDataBytes  = 2 << 10
+	h2TinyDataBytes  = leastRead
 	h2TinyBatch      = h2TinyBatchBytes + h2TinyDataBytes
 )
 

@@ -34,7 +34,7 @@ type h2Output struct {
 	// full reports whether the socket was found to have no room while there was nothing to write. The writer then waits
 	// for room.
 	full bool
-	// sending reports whether a write is under way.
+	// sending reports whether a write is under way, or the writer rests after it.
 	sending bool
 	// large is how many large batches the connection has.
 	large int32
@@ -126,6 +126,15 @@ func (h *h2Conn) moveTo(fresh, batch *[]byte) *[]byte {
 	return fresh
 }
 
+// giveEmpty gives back the last batch, and the buffer for the next one if that is empty, because the writer is about to wait.
+// The caller holds mu.
+func (h *h2Conn) giveEmpty(batch *[]byte) (none *[]byte) {
+	if h.out != nil && len(*h.out) == 0 {
+		return h.giveBuffers(batch)
+	}
+	return h.giveBatch(batch)
+}
+
 // giveBuffers gives both buffers back, because there is nothing to write. The caller holds mu.
 func (h *h2Conn) giveBuffers(batch *[]byte) (none *[]byte) {
 	h.giveBatch(batch)
@@ -190,7 +199,7 @@ func (h *h2Conn) write() {
 			continue // there may be nothing to write any more
 		}
 		if h.full || h.client.secure.isFull() {
-			batch = h.giveBatch(batch)
+			batch = h.giveEmpty(batch)
 			h.mu.Unlock()
 			err := h.client.socket.awaitRoom()
 			h.mu.Lock()
@@ -208,7 +217,13 @@ func (h *h2Conn) write() {
 		h.mu.Unlock()
 		err := h.writeBatch(*batch, resets)
 		h.mu.Lock()
+		if err == nil {
+			h.restIfBusy(&batch) // while sending is set, or what is read for the client meanwhile would wait too
+		}
 		h.sending = false
+		if h.awaiting > 0 && !hasRoom(uintptr(h.client.secure.fd)) {
+			h.full = true // so that no more is read for the client
+		}
 		h.wakeAwaiting()
 		if err != nil {
 			h.writeFailed()
@@ -216,14 +231,14 @@ func (h *h2Conn) write() {
 	}
 }
 
-// restIfBusy rests if it is time to, without the last batch. It reports whether it did. The caller holds mu, which is released
-// meanwhile.
+// restIfBusy rests if it is time to, without the last batch or an empty buffer. It reports whether it did. The caller holds
+// mu, which is released meanwhile.
 func (h *h2Conn) restIfBusy(last **[]byte) bool {
 	pace := &h.client.socket.writePace
 	if !pace.mustRest() {
 		return false
 	}
-	*last = h.giveBatch(*last)
+	*last = h.giveEmpty(*last)
 	h.mu.Unlock()
 	pace.rest()
 	h.mu.Lock()

@@ -193,29 +193,44 @@ func TestABusyWriterHoldsNoBufferWhileItRests(t *testing.T) {
 	}
 }
 
-func TestABusyHTTP2ConnectionHoldsNoBatchWhileItRests(t *testing.T) {
-	registry := &connRegistry{}
-	h := batchesConn(t, registry)
-	q, admit := fullQueue()
-	pace := &h.client.socket.writePace
-	pace.queue, pace.lap = q, time.Now().UnixNano()
-	pace.steps.Store(paceSteps)
-	batch := h.takeBatch()
-	rested := make(chan bool)
-	go func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		rested <- h.restIfBusy(&batch)
-	}()
-	waitFor(t, "the writer to rest", func() bool { return q.waiting.Load() == 1 })
-	h.mu.Lock() // held while it rests, this would wait for ever
-	large := h.large
-	h.mu.Unlock()
-	if got := registry.batches.large.Load(); got != 0 || large != 0 {
-		t.Errorf("got %d large batches, %d of them of the connection, want none", got, large)
-	}
-	admit()
-	if !<-rested || batch != nil {
-		t.Error("the writer did not rest, or kept its batch")
+func TestABusyHTTP2ConnectionHoldsNoEmptyBatchWhileItRests(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		output string // in the buffer for the next batch
+		want   int32  // large batches
+	}{
+		{"nothing is queued", "", 0},
+		{"output is queued", "a frame", 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			registry := &connRegistry{}
+			h := batchesConn(t, registry)
+			q, admit := fullQueue()
+			pace := &h.client.socket.writePace
+			pace.queue, pace.lap = q, time.Now().UnixNano()
+			pace.steps.Store(paceSteps)
+			batch := h.takeBatch()
+			*h.buffer() = append(*h.buffer(), test.output...)
+			rested := make(chan bool)
+			go func() {
+				h.mu.Lock()
+				defer h.mu.Unlock()
+				rested <- h.restIfBusy(&batch)
+			}()
+			waitFor(t, "the writer to rest", func() bool { return q.waiting.Load() == 1 })
+			h.mu.Lock() // held while it rests, this would wait for ever
+			large := h.large
+			h.mu.Unlock()
+			if got := registry.batches.large.Load(); got != test.want || large != test.want {
+				t.Errorf("got %d large batches, %d of them of the connection, want %d", got, large, test.want)
+			}
+			admit()
+			if !<-rested || batch != nil {
+				t.Error("the writer did not rest, or kept its batch")
+			}
+			if test.output != "" && string(*h.out) != test.output {
+				t.Errorf("got the output %q after the rest, want %q", *h.out, test.output)
+			}
+		})
 	}
 }
