@@ -63,25 +63,25 @@ func (r *h2Room) await(client *h2RoomLine, n int) {
 }
 
 const (
-	// cachedStreams is how many streams of a processor may have begun before letRun lets them run. A stream uses some
-	// 10 KiB of memory until it waits for its upstream: its state, its goroutine's stack, and the upstream connection with
-	// what the kernel has for it. If the streams of many connections all begin before the first of them runs, their
-	// memory has left the processor's cache when their turn comes. Running those of one connection before those of the
-	// next are begun makes each a sixth cheaper.
+	// cachedStreams is how many streams for each processor may have begun before letRun lets them run. A stream uses some
+	// 10 KiB of memory until it waits for its upstream: its state, its goroutine's stack, the upstream connection and the
+	// kernel's socket. If requests arrive on many connections at once and all their streams begin before the first one
+	// runs, that memory has left the processor's cache by the time each runs. Running the streams of one connection
+	// before those of the next begin then saves up to a fifth of the processor time of a request.
 	cachedStreams = 32
-	// mostLetRuns bounds how often letRun passes the processor on. The streams of other clients must not hold a
-	// connection up for long (S-12.6).
-	mostLetRuns = 8
+	// maxLetRuns bounds how often letRun yields the processor. The streams of other clients must not hold a connection up
+	// for long (S-12.6).
+	maxLetRuns = 8
 )
 
 // newH2Room returns room for the processors that the process may use.
 func newH2Room() h2Room { return h2Room{few: int64(cachedStreams * runtime.GOMAXPROCS(0))} }
 
-// letRun lets streams that have begun run, if they are many, before the caller begins more. It does not wait for them:
-// after some passes it returns in any case. The caller should hold no buffer, because hundreds may call letRun at the same
-// time (S-12.8).
+// letRun lets the streams that have begun run, if they are many, before the caller begins more. It does not wait for them: it
+// returns after maxLetRuns yields in any case. The caller should hold no buffer, because hundreds of goroutines may call
+// letRun at the same time (S-12.8).
 func (r *h2Room) letRun() {
-	for pass := 0; pass < mostLetRuns && r.taken.Load() > r.few; pass++ {
+	for yields := 0; yields < maxLetRuns && r.taken.Load() > r.few; yields++ {
 		runtime.Gosched()
 	}
 }

@@ -215,7 +215,7 @@ func TestInputWithoutACompleteFrameNeedsNoRoom(t *testing.T) {
 	}
 }
 
-// TestManyStreamsRunBeforeMoreBegin has one processor, so that a goroutine that passes it on does not run before others have.
+// TestManyStreamsRunBeforeMoreBegin has one processor, so that a goroutine that yields runs again only after others.
 func TestManyStreamsRunBeforeMoreBegin(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for _, tt := range []struct {
@@ -224,7 +224,6 @@ func TestManyStreamsRunBeforeMoreBegin(t *testing.T) {
 		// runnable is how many of the streams leave the room when their goroutine runs. The others never do.
 		runnable, least, most int
 	}{
-		{"few streams are left alone", cachedStreams, 0, cachedStreams, cachedStreams},
 		{"many streams run first", 3 * cachedStreams, 3 * cachedStreams, 0, cachedStreams},
 		{"streams that do not run are not waited for", 3 * cachedStreams, 0, 3 * cachedStreams, 3 * cachedStreams},
 	} {
@@ -242,4 +241,25 @@ func TestManyStreamsRunBeforeMoreBegin(t *testing.T) {
 			tasks.Wait()
 		})
 	}
+}
+
+// TestFewStreamsDoNotDelayMore has one processor, so that the streams run only if letRun yields. The scheduler may interrupt
+// the test between two lines, which looks the same. Therefore one attempt of many has to succeed.
+func TestFewStreamsDoNotDelayMore(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for range 100 {
+		r := newH2Room()
+		r.fill(cachedStreams)
+		var tasks sync.WaitGroup
+		for range cachedStreams {
+			tasks.Go(func() { r.leave(1) })
+		}
+		r.letRun()
+		left := r.taken.Load()
+		tasks.Wait()
+		if left == cachedStreams {
+			return
+		}
+	}
+	t.Errorf("%d streams ran before more could begin, want none to", cachedStreams)
 }
