@@ -4,13 +4,14 @@ package proxy
 
 import "syscall"
 
-// readSocket is read(2). The race detector must see the call: a write to a socket happens before the read of its data.
+// readSocket reads from a socket. The race detector must see the call, because a write to a socket happens before the read of
+// its data.
 func readSocket(fd uintptr, p []byte) (n int, errno syscall.Errno) {
 	n, err := syscall.Read(int(fd), p)
 	return n, errnoOf(err)
 }
 
-// writeSocket is write(2) in the same way.
+// writeSocket writes in the same way.
 func writeSocket(fd uintptr, p []byte) (n int, errno syscall.Errno) {
 	n, err := syscall.Write(int(fd), p)
 	return n, errnoOf(err)
