@@ -49,7 +49,7 @@ func BenchmarkAskAService(b *testing.B) {
 	r.Fields = fieldList("Cookie", "session=0123456789abcdef", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/", "X-Forwarded-For", "192.0.2.7")
 	b.ReportAllocs()
 	for b.Loop() {
-		got, err := askUpstream(context.Background(), upstreams.target(service, 0), r, asker{timer: timer}, time.Minute)
+		got, err := newQuestion(upstreams.target(service, 0), r, asker{timer: timer}).ask(context.Background(), time.Minute)
 		if err != nil || got.status != 200 {
 			b.Fatal(got, err)
 		}

@@ -181,10 +181,23 @@ func (s *h2Stream) run() (code http2.Code) {
 	}
 	defer contain(server.log, s.request.ClientText, func() { code = http2.InternalError })
 	if s.refused != nil {
-		server.pipeline.refuse(x, answerStatus(s.refused.Status), s.refused.Reason)
+		s.refuse()
 	} else {
 		server.pipeline.handle(x)
 	}
+	return x.resetCode()
+}
+
+// refuse answers a request that must not proceed. It is not inlined, because then the answer would enlarge the stack of every
+// stream.
+//
+//go:noinline
+func (s *h2Stream) refuse() {
+	s.conn.server.pipeline.refuse(&s.exchange, answerStatus(s.refused.Status), s.refused.Reason)
+}
+
+// resetCode returns the code with which to reset the stream of an exchange whose response is not complete.
+func (x *exchange) resetCode() http2.Code {
 	switch {
 	case x.cancelled() != nil:
 		return http2.Cancel

@@ -81,6 +81,11 @@ func (p *pipeline) handle(x *exchange) {
 			break
 		}
 	}
+	p.record(x)
+}
+
+// record counts and logs an exchange that has ended.
+func (p *pipeline) record(x *exchange) {
 	var record accessRecord
 	x.describe(&record)
 	p.metrics.request(x, record.Duration)

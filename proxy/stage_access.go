@@ -86,15 +86,11 @@ func (p *pipeline) checkPassword(x *exchange, rules *config.Access) (verdict acc
 // askService asks the service of `forward_auth`. It returns nil if the service lets the client in, else its answer. If
 // the service does not answer, it returns an error status: no request passes without the service (S-16.3).
 func (p *pipeline) askService(x *exchange, rules *config.Access) *answer {
-	request := x.serviceRequest(rules.ForwardAuth)
-	by := asker{timer: x.timer, log: p.log}
-	if x.request.Account != nil {
-		by.client = &x.request.Account.upstreams
-	}
+	q := p.question(x, rules.ForwardAuth)
 	var got *reply
 	var err error
 	gone := x.await(config.ForwardAuthTimeout+time.Second, func(ctx context.Context) {
-		got, err = askUpstream(ctx, p.upstreams.target(x.route.service, 0), request, by, config.ForwardAuthTimeout)
+		got, err = q.ask(ctx, config.ForwardAuthTimeout)
 	})
 	if gone != nil && got != nil {
 		got.release()
@@ -114,6 +110,15 @@ func (p *pipeline) askService(x *exchange, rules *config.Access) *answer {
 		return nil
 	}
 	return x.takeRefusal(got)
+}
+
+// question returns the question of an exchange to a service.
+func (p *pipeline) question(x *exchange, service *config.ForwardAuth) *question {
+	by := asker{timer: x.timer, log: p.log}
+	if x.request.Account != nil {
+		by.client = &x.request.Account.upstreams
+	}
+	return newQuestion(p.upstreams.target(x.route.service, 0), x.serviceRequest(service), by)
 }
 
 // serviceFailed answers a request whose service could not be asked.

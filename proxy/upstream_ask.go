@@ -67,23 +67,34 @@ func (*question) stop() {}
 // placed implements callOwner.
 func (*question) placed() {}
 
-// askUpstream sends a request without a body and reads the response: all of it, or the beginning of a long refusal. It
-// gives up when the context ends, or after the duration within.
-func askUpstream(ctx context.Context, to upstreamTarget, r *Request, by asker, within time.Duration) (*reply, error) {
+// newQuestion returns the question whether a request, which has no body, passes.
+func newQuestion(to upstreamTarget, r *Request, by asker) *question {
 	q := new(question)
 	c := &q.call
 	c.reset(q, r, &q.body, by.timer)
 	c.to, c.client, c.log, c.start = to, by.client, by.log, time.Now()
+	return q
+}
+
+// ask sends the request and reads the response: all of it, or the beginning of a long refusal. It gives up when the context
+// ends, or after the duration within.
+func (q *question) ask(ctx context.Context, within time.Duration) (*reply, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, within, errReplyLate)
 	defer cancel()
+	c := &q.call
 	stop := context.AfterFunc(ctx, func() { c.cancel(context.Cause(ctx)) })
 	defer stop()
 	conn, err := c.roundTrip()
 	if err != nil {
 		return nil, c.failure(err)
 	}
-	conn.body.begin(conn.upstreamResponse, r.Method)
-	got := &q.reply
+	return q.received(conn)
+}
+
+// received returns the reply whose head was received on a connection.
+func (q *question) received(conn *upstreamConn) (*reply, error) {
+	c, got := &q.call, &q.reply
+	conn.body.begin(conn.upstreamResponse, c.request.Method)
 	got.call, got.response, got.status = c, conn.upstreamResponse, conn.head.Status
 	cleanResponse(&conn.head.Fields)
 	got.fields = conn.head.Fields

@@ -15,42 +15,38 @@ import (
 // connections are in use, the wait for one counts as connecting (S-6.9). So does the time that connecting to other
 // upstreams took. Cancelling the call ends the wait. conn is a shared connection that the call already has but that has
 // no stream yet, or nil.
-func (c *upstreamCall) connect(conn *upstreamConn) (_ *upstreamConn, err error) {
-	pool := c.to.pool
-	defer func() {
-		if err != nil && conn != nil {
-			pool.drop(conn)
-		}
-	}()
+func (c *upstreamCall) connect(conn *upstreamConn) (*upstreamConn, error) {
+	conn, err := c.connectInTime(conn)
+	if err != nil && conn != nil {
+		c.to.pool.drop(conn)
+		return nil, err
+	}
+	return conn, err
+}
+
+// connectInTime does the same as connect, but returns the connection that it has got even with an error.
+func (c *upstreamCall) connectInTime(conn *upstreamConn) (*upstreamConn, error) {
 	began, left := time.Now(), c.to.config.ConnectTimeout-c.connectTime-c.failedTime
 	ctx, cancel := context.WithTimeout(context.Background(), left)
 	defer cancel()
 	// The context ends the dial. The timer replaces the deadline of the request's head, and makes the sweeper check
 	// meanwhile whether the client has left.
 	if !c.timer.Set(deadline.PhaseUpstream, left+time.Second) {
-		return nil, os.ErrDeadlineExceeded
+		return conn, os.ErrDeadlineExceeded
 	}
 	if !c.dialing(cancel) {
-		return nil, context.Canceled
+		return conn, context.Canceled
 	}
 	defer c.dialed()
-	for {
+	for pool := c.to.pool; ; {
 		if conn == nil {
+			var err error
 			if conn, err = pool.acquire(ctx, c); err != nil {
 				return nil, err
 			}
 		}
 		if conn.Conn == nil {
-			c.opens(conn)
-			waited := time.Since(began)
-			err := c.dial(ctx, conn, left)
-			switch {
-			case err == nil:
-				return conn, nil
-			case isTimeout(err) && hadTooLittle(left, waited, c.triesLeft):
-				return nil, pool.noneFree(pool.all.clientOf(c))
-			}
-			return nil, errNotConnected{err}
+			return conn, c.open(ctx, conn, began, left)
 		}
 		if conn.fit() {
 			return conn, nil
@@ -58,6 +54,20 @@ func (c *upstreamCall) connect(conn *upstreamConn) (_ *upstreamConn, err error) 
 		pool.drop(conn)
 		conn = nil
 	}
+}
+
+// open dials for a connection that has waited for its slot since began, with the given time left at that moment.
+func (c *upstreamCall) open(ctx context.Context, conn *upstreamConn, began time.Time, left time.Duration) error {
+	c.opens(conn)
+	waited := time.Since(began)
+	err := c.dial(ctx, conn, left)
+	switch pool := c.to.pool; {
+	case err == nil:
+		return nil
+	case isTimeout(err) && hadTooLittle(left, waited, c.triesLeft):
+		return pool.noneFree(pool.all.clientOf(c))
+	}
+	return errNotConnected{err}
 }
 
 // hadTooLittle reports whether an attempt to connect could not show whether the upstream can be reached, because the

@@ -118,8 +118,8 @@ func (p *upstreamPool) connect(ctx context.Context, upstream string) (net.Conn, 
 }
 
 // dialTCP connects to a `host:port`.
-func dialTCP(ctx context.Context, address string) (net.Conn, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+func dialTCP(ctx context.Context, address string) (conn net.Conn, err error) {
+	apart(func() { conn, err = new(net.Dialer).DialContext(ctx, "tcp", address) })
 	if err == nil {
 		resetAtClose(conn.(*net.TCPConn))
 	}
@@ -133,18 +133,23 @@ func resetAtClose(conn *net.TCPConn) {
 	_ = conn.SetLinger(0) // fails only if the connection is already gone
 }
 
-// handshakeApart runs a handshake on its own goroutine. The exchange may wait long for its answer, and would otherwise
-// keep the large stack that the handshake needs (S-12.8). A panic is passed on to the caller.
+// handshakeApart runs a handshake apart.
 func handshakeApart(ctx context.Context, conn *tls.Conn) (err error) {
+	apart(func() { err = conn.HandshakeContext(ctx) })
+	return err
+}
+
+// apart calls f on a goroutine of its own, and waits for its end. It is for steps that need a large stack, at the beginning of
+// an exchange that may then wait long for its answer and would keep that stack (S-12.8). A panic is passed on to the caller.
+func apart(f func()) {
 	var panicked any
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		defer func() { panicked = recover() }()
-		err = conn.HandshakeContext(ctx)
+		f()
 	}()
 	if <-done; panicked != nil {
 		panic(panicked)
 	}
-	return err
 }

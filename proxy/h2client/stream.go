@@ -70,12 +70,15 @@ const keptFields = 64
 func (s *Stream) reset(c *Conn) {
 	empty(s.readable)
 	empty(s.writable)
-	head := s.head
-	head.Release()
-	if cap(head.Fields) > keptFields {
-		head = http2.Head{}
+	readable, writable, fields, cookies := s.readable, s.writable, s.head.Fields, s.head.Cookies
+	if cap(fields) > keptFields {
+		fields, cookies = nil, nil
 	}
-	*s = Stream{conn: c, readable: s.readable, writable: s.writable, head: head, left: -1, room: streamWindow}
+	*s = Stream{} // a literal with values, or a copy of the head, would take 1 KiB of the stack of every exchange
+	s.conn, s.readable, s.writable = c, readable, writable
+	s.head.Fields, s.head.Cookies = fields, cookies
+	s.head.Release()
+	s.left, s.room = -1, streamWindow
 }
 
 func empty(c chan struct{}) {

@@ -1,0 +1,83 @@
+package proxy
+
+import (
+	"bytes"
+	"net"
+	"runtime"
+	"runtime/pprof"
+	"strings"
+	"testing"
+)
+
+// TestARequestWaitsWithASmallStack bounds the memory of the goroutines whose requests wait, because thousands may (S-12.8). Go
+// doubles a stack that is too small, so a large variable in any function on the way to the wait, or in one that is called on the
+// way, can double this memory.
+func TestARequestWaitsWithASmallStack(t *testing.T) {
+	if raceDetector {
+		t.Skip("stacks are larger with the race detector")
+	}
+	const timeouts = "upstream_connect_timeout_secs = 600\nupstream_request_timeout_secs = 600\n"
+	for _, test := range []struct {
+		name string
+		// before is how many requests wait already, for something else.
+		before int
+		// in is the method in which the requests wait.
+		in   string
+		site func(upstream string) string
+	}{
+		{"for an answer", 0, "(*upstreamResponse).awaitHead(", func(string) string { return "" }},
+		{"for a connection, as all are in use", 200, "(*upstreamPool).wait(", func(string) string { return "" }},
+		{"for a service of forward_auth", 0, "(*upstreamResponse).awaitHead(", func(upstream string) string {
+			return "[listeners.sites.access]\nforward_auth = \"http://" + upstream + "/verify\"\n"
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			const requests, most = 100, 6 << 10 // stacks of 4 KiB, and others of the process
+			upstream := silentListener(t)
+			d := startDaemonWithSite(t, upstream, "", timeouts+test.site(upstream))
+			send := func(n int, in string) {
+				c := newH2Client(t, d)
+				for i := range n {
+					c.request(uint32(2*i+1), "GET", "/", true)
+				}
+				waitFor(t, "all requests to wait", func() bool { return goroutinesIn(in) == n })
+			}
+			send(test.before, "(*upstreamResponse).awaitHead(")
+			before := stacksInUse()
+			send(requests, test.in)
+			each := (stacksInUse() - before) / requests
+			t.Logf("%d bytes each", each)
+			if each > most {
+				t.Errorf("the stacks take %d bytes each, want at most %d", each, most)
+			}
+		})
+	}
+}
+
+// silentListener returns the address of a listener that accepts nothing: connections to it are made, but no bytes come.
+func silentListener(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	return ln.Addr().String()
+}
+
+// goroutinesIn returns the number of goroutines that are in a method.
+func goroutinesIn(method string) int {
+	var all bytes.Buffer
+	_ = pprof.Lookup("goroutine").WriteTo(&all, 2) // a bytes.Buffer never fails
+	return strings.Count(all.String(), method)
+}
+
+// stacksInUse returns the memory of all stacks in bytes.
+func stacksInUse() int64 {
+	var m runtime.MemStats
+	for range 2 { // the first one frees the stacks of goroutines that have ended
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&m)
+	return int64(m.StackInuse)
+}
