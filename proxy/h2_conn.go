@@ -133,6 +133,7 @@ func newH2Conn(c *clientConn) *h2Conn {
 	}
 	h.h2Output.init(h)
 	h.windows.init()
+	c.socket.readerRests = true // see restIfMust
 	return h
 }
 

@@ -92,6 +92,11 @@ func (h *h2Conn) awaitTurn(wait func()) {
 		h.client.timer.Set(deadline.PhaseHead, h.server.headerTimeout)
 	}
 	h.mu.Unlock()
+	h.withoutInput(wait)
+}
+
+// withoutInput calls wait while the input takes no more memory than it needs.
+func (h *h2Conn) withoutInput(wait func()) {
 	if h.in == nil {
 		wait()
 		return
@@ -99,8 +104,20 @@ func (h *h2Conn) awaitTurn(wait func()) {
 	input := bytes.Clone((*h.in)[h.start:h.end])
 	h.releaseInput()
 	wait()
-	h.in = h2ReadBuffers.Get().(*[]byte)
-	h.start, h.end = 0, copy(*h.in, input)
+	if h.start, h.end = 0, len(input); h.end > 0 {
+		h.in = h2ReadBuffers.Get().(*[]byte)
+		copy(*h.in, input)
+	}
+}
+
+// restIfMust rests between two reads if it is time to. Hundreds of connections may rest at the same time, so it does that
+// between frames, where the connection holds no buffer. If frames never end with a read, it rests within one (S-12.8).
+func (h *h2Conn) restIfMust() {
+	pace := &h.client.socket.readPace
+	if h.start < h.end && pace.steps.Load() < 2*paceSteps || !pace.mustRest() {
+		return
+	}
+	h.withoutInput(pace.rest)
 }
 
 // endTurn gives up what takeTurn has taken.
@@ -139,6 +156,7 @@ func (h *h2Conn) readPreface() error {
 // fill reads more bytes after those in the buffer. Between frames it waits without a buffer, so that idle connections
 // are cheap. Bytes that arrive with the first one are then in the TLS buffer.
 func (h *h2Conn) fill() error {
+	h.restIfMust()
 	if h.direct.chunk != nil {
 		n, err := h.conn.Read(h.direct.room())
 		h.direct.chunk.used += n

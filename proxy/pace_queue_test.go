@@ -193,6 +193,73 @@ func TestABusyWriterHoldsNoBufferWhileItRests(t *testing.T) {
 	}
 }
 
+// TestABusyHTTP2ReaderHoldsNoBufferWhileItRests is about the buffer for input. A connection rests when a frame has begun to arrive
+// only if it has not rested for long (S-12.8).
+func TestABusyHTTP2ReaderHoldsNoBufferWhileItRests(t *testing.T) {
+	for _, test := range []struct {
+		name, input string // what was read before
+		steps       int32
+		rests       bool
+	}{
+		{"between frames", "", paceSteps, true},
+		{"not yet between frames", "", paceSteps - 1, false},
+		{"not when a frame has begun to arrive", "begun", paceSteps, false},
+		{"when frames begin to arrive with every read", "begun", 2 * paceSteps, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := batchesConn(t, &connRegistry{})
+			ours, far := socketPair(t)
+			h.client.socket, h.conn = ours, ours
+			ours.readerRests = true
+			q, admit := fullQueue()
+			pace := &ours.readPace
+			pace.queue, pace.lap = q, time.Now().UnixNano()
+			pace.steps.Store(test.steps)
+			h.in = h2ReadBuffers.Get().(*[]byte)
+			h.end = copy(*h.in, test.input)
+			send(t, far, "more")
+			filled := make(chan error, 1)
+			go func() { filled <- h.fill() }()
+			if test.rests {
+				waitFor(t, "the reader to rest", func() bool { return q.waiting.Load() == 1 })
+				if h.in != nil {
+					t.Errorf("the reader rests with a buffer of %d bytes, want none", len(*h.in))
+				}
+				admit()
+			}
+			if err := <-filled; err != nil {
+				t.Fatal(err)
+			}
+			if got := string((*h.in)[h.start:h.end]); got != test.input+"more" {
+				t.Errorf("got the input %q, want %q", got, test.input+"more")
+			}
+		})
+	}
+}
+
+// TestAnHTTP2ReaderRestsOnlyBetweenItsReads reads records from a connection whose queue has no room, so a rest would never end.
+func TestAnHTTP2ReaderRestsOnlyBetweenItsReads(t *testing.T) {
+	d := startDaemonPlainly(t, rawUpstream(t, answerOK))
+	c := newH2Client(t, d)
+	c.request(1, "GET", "/", true)
+	c.answer(1)
+	if !d.onlyHTTP2(t).client.socket.readerRests {
+		t.Error("the reads of an HTTP/2 connection rest, want the connection to rest between them")
+	}
+	server, _, client := tlsPair(t, nil)
+	server.socket.readerRests = true
+	server.socket.readPace.queue, _ = fullQueue()
+	for range 5 * paceSteps {
+		send(t, client, "x")
+		if n, err := server.Read(make([]byte, 2)); n != 1 || err != nil {
+			t.Fatalf("got %d bytes, %v; want one", n, err)
+		}
+	}
+	if server.socket.readPace.steps.Load() == 0 {
+		t.Error("the reads are not counted, want the connection to know when to rest")
+	}
+}
+
 func TestABusyHTTP2ConnectionHoldsNoEmptyBatchWhileItRests(t *testing.T) {
 	for _, test := range []struct {
 		name   string

@@ -46,6 +46,9 @@ type socket struct {
 	ended bool
 	// restsBefore reports whether the goroutine that writes rests before it writes, where it holds fewer buffers.
 	restsBefore bool
+	// readerRests reports whether the goroutine that reads rests by itself, between its reads, where it holds no buffer. It
+	// belongs to that goroutine.
+	readerRests bool
 	// readWaited reports whether a read has found nothing at first since it was last reset. It belongs to the reading
 	// goroutine.
 	readWaited bool
@@ -165,7 +168,7 @@ func (s *socket) readCall(p []byte, from roomLender) (int, error) {
 	if s.waits != nil {
 		s.waits()
 	}
-	if s.readPace.mustRest() {
+	if !s.readerRests && s.readPace.mustRest() {
 		s.readPace.rest()
 	}
 	s.read.p, s.read.lender = p, from

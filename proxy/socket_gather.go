@@ -156,7 +156,11 @@ func (c *clientTLS) Write(p []byte) (n int, err error) {
 // Read implements net.Conn.
 func (c *clientTLS) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	c.socket.readPace.step()
+	if pace := &c.socket.readPace; c.socket.readerRests {
+		pace.count(false)
+	} else {
+		pace.step()
+	}
 	return n, err
 }
 
