@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"sync"
 
 	"reverse-proxy/proxy/http1"
@@ -58,6 +59,10 @@ func (r *upstreamResponse) grow() bool {
 	usual := len(r.buffer) < upstreamBufferBytes // it has begun in a small one
 	if ahead := r.conn.lookahead; r.from == nil && ahead.takeHead(usual) {
 		r.from = ahead
+	} else if usual && r.from == nil && r.isOver(upstreamBufferBytes) {
+		if usual = false; ahead.takeHead(usual) { // it waits with what it has
+			r.from = ahead
+		}
 	}
 	var pooled, large *[]byte
 	to := &large
@@ -72,6 +77,23 @@ func (r *upstreamResponse) grow() bool {
 	r.takeBack()
 	r.buffer, r.pooled, r.large = **to, pooled, large
 	return true
+}
+
+// isOver reports whether the head certainly has more than that many bytes. The first ones are in the buffer. It looks at those
+// that have arrived after them and leaves them in the socket, so it knows nothing of a head over TLS, nor of one whose rest
+// has not arrived.
+func (r *upstreamResponse) isOver(most int) bool {
+	if !r.conn.plain {
+		return false
+	}
+	room := takeUpstreamBuffer()
+	defer putUpstreamBuffer(room)
+	held := r.buffer[r.start:r.end]
+	n := copy(*room, held[max(0, len(held)-len("\r\n\r")):]) // the end of the head may have begun
+	rest := (*room)[n:]
+	rest = rest[:min(len(rest), max(0, most-len(held)))]
+	arrived, _ := peek(r.conn.fd, rest) // an error is met by the next read
+	return arrived == len(rest) && !bytes.Contains((*room)[:n+len(rest)], []byte("\r\n\r\n"))
 }
 
 // headRead gives back the place of a head that has turned out to fit into a usual buffer.

@@ -199,6 +199,54 @@ func TestAHeadThatMayHaveToWaitBeginsInASmallBuffer(t *testing.T) {
 	}
 }
 
+// TestALongHeadWaitsInASmallBuffer has all places taken until a head that has arrived must have waited for one for longer than a
+// head that may be usual (S-12.8).
+func TestALongHeadWaitsInASmallBuffer(t *testing.T) {
+	const before = len("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-A: ")
+	for _, c := range []struct {
+		name   string
+		field  int
+		more   int // bytes after the head
+		waits  bool
+		buffer int
+	}{
+		{"it is a byte too long for a usual buffer", upstreamBufferBytes - before - 3, 1, true, http1.MaxHeadBytes + upstreamBufferBytes},
+		{"it is much too long", 3 * upstreamBufferBytes, 1, true, http1.MaxHeadBytes + upstreamBufferBytes},
+		{"it just fits into a usual buffer", upstreamBufferBytes - before - 4, 1, false, upstreamBufferBytes},
+		{"it ends with the small buffer but for a byte, and a body follows", smallBufferBytes - before - 3, 2 * upstreamBufferBytes, false, upstreamBufferBytes},
+		{"it ends after the small buffer, and a body follows", smallBufferBytes, 2 * upstreamBufferBytes, false, upstreamBufferBytes},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ours, theirs := socketPair(t)
+			conn, err := newUpstreamConn(ours, ours)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ahead := &lookahead{heads: make(chan struct{}, 1), overdue: make(chan struct{}, 1)}
+			ahead.heads <- struct{}{}
+			conn.lookahead = ahead
+			head := "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-A: " + strings.Repeat("a", c.field) + "\r\n\r\n"
+			if _, err := io.WriteString(theirs, head+strings.Repeat("b", c.more)); err != nil {
+				t.Fatal(err)
+			}
+			waitFor(t, "the head to arrive", func() bool { return received(ours) == len(head)+c.more })
+			conn.begin()
+			conn.takeBack() // the pool may have given a response with a buffer
+			began := time.Now()
+			if err := conn.readHead(); err != nil {
+				t.Fatal(err)
+			}
+			if waited := time.Since(began) >= largeHeadWait; c.waits && !waited {
+				t.Error("the response has not waited for a place")
+			}
+			if got := len(conn.buffer); got != c.buffer || len(conn.head.Fields.Get("X-A")) != c.field {
+				t.Errorf("the buffer has %d bytes, and the field %d; want %d and %d", got, len(conn.head.Fields.Get("X-A")), c.buffer, c.field)
+			}
+			conn.detach().release()
+		})
+	}
+}
+
 // TestAnAnswerWithALargeHeadCountsAsParked checks the cost of an answer that still holds its upstream connection: it counts
 // only if its head is large.
 func TestAnAnswerWithALargeHeadCountsAsParked(t *testing.T) {

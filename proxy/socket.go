@@ -308,19 +308,25 @@ func (s *socket) failed(call string, errno syscall.Errno) error {
 // none will come.
 func waits(fd int) (bool, error) {
 	var one [1]byte
+	n, errno := peek(fd, one[:])
+	switch {
+	case errno == syscall.EAGAIN:
+		return false, nil
+	case errno != 0:
+		return false, errno
+	case n == 0:
+		return false, io.EOF
+	}
+	return true, nil
+}
+
+// peek copies bytes that a socket has to read, at most as many as fit into p, without taking them.
+func peek(fd int, p []byte) (n int, errno syscall.Errno) {
 	for {
-		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&one[0])), 1,
+		r, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)),
 			syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
-		switch {
-		case errno == syscall.EINTR:
-		case errno == syscall.EAGAIN:
-			return false, nil
-		case errno != 0:
-			return false, errno
-		case n == 0:
-			return false, io.EOF
-		default:
-			return true, nil
+		if errno != syscall.EINTR {
+			return int(r), errno
 		}
 	}
 }
