@@ -129,7 +129,11 @@ func (r *reply) read() (whole bool, err error) {
 	if head.HasContentLength && head.ContentLength > maxReplyBytes && mayHaveBody(r.status) {
 		return false, errReplyLarge
 	}
+	sent := !r.passes() && mayHaveBody(r.status) // others read it to the end, but need nothing of it
 	for n := 0; ; {
+		if sent {
+			r.response.accepts(int64(shortReplyBytes + 1 - n)) // no more than shows that it is long
+		}
 		data, err := r.response.body.next()
 		if err != nil && err != io.EOF {
 			return false, err
@@ -137,7 +141,6 @@ func (r *reply) read() (whole bool, err error) {
 		if n += len(data); n > maxReplyBytes {
 			return false, errReplyLarge
 		}
-		sent := !r.passes() && mayHaveBody(r.status) // others read it to the end, but need nothing of it
 		if sent && (err == io.EOF || n > shortReplyBytes) {
 			r.last = data
 			return err == io.EOF, nil

@@ -214,3 +214,43 @@ func TestThePathThatAServiceIsAskedAboutIsTheOneThatTheUpstreamServes(t *testing
 		}
 	}
 }
+
+// TestTheBeginningOfALongRefusalIsShort reads the page of a refusal that has arrived whole. While many responses wait for their
+// clients, no more of it is read than shows that it is long (S-12.8).
+func TestTheBeginningOfALongRefusalIsShort(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		blocked int32
+		most    int
+	}{
+		{"few responses wait for their clients", 0, shortReplyBytes + upstreamBufferBytes},
+		{"many do", maxBlockedAhead, shortReplyBytes + leastRead},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ours, theirs := socketPair(t)
+			conn, err := newUpstreamConn(ours, ours)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn.lookahead = &lookahead{}
+			conn.lookahead.blocked.Store(c.blocked)
+			page := "HTTP/1.1 403 Forbidden\r\nContent-Length: 60000\r\n\r\n" + strings.Repeat("a", 60000)
+			if _, err := io.WriteString(theirs, page); err != nil {
+				t.Fatal(err)
+			}
+			waitFor(t, "the page to arrive", func() bool { return received(ours) == len(page) })
+			conn.begin()
+			if err := conn.readHead(); err != nil {
+				t.Fatal(err)
+			}
+			conn.body.begin(conn.upstreamResponse, "GET")
+			got := reply{response: conn.upstreamResponse, status: conn.head.Status}
+			whole, err := got.read()
+			n := len(got.copied) + len(got.last)
+			if whole || err != nil || n <= shortReplyBytes || n > c.most {
+				t.Errorf("got %d bytes, whole %v, %v; want at most %d, and more than %d", n, whole, err, c.most, shortReplyBytes)
+			}
+			conn.detach().release()
+		})
+	}
+}
