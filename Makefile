@@ -52,7 +52,7 @@ REVISION = $$(if [ -f .git ]; then git rev-parse HEAD; [ -z "$$(git status --por
 
 VERSION ?=
 
-.PHONY: help build packages run acme test lint unit conformance cover threshold soak mutants fuzz bench bench-compare deps
+.PHONY: help build packages run acme test lint unit conformance cover threshold soak mutants fuzz bench bench-compare profile deps
 
 help: ## List the commands.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,7 +85,7 @@ lint: ## Check formats, run vet and staticcheck, and count the files of the core
 unit: ## Run the unit tests, with -race where a C compiler is there.
 	@[ -n "$(RACE)" ] || echo "no C compiler found: the unit tests run without the race detector"
 	@rm -rf $(COVER)/unit && mkdir -p $(COVER)/unit
-	go test $(RACE) -count=1 -cover -coverpkg=./proxy/...,./cmd/reverse-proxy/... \
+	go test $(RACE) -pgo=off -count=1 -cover -coverpkg=./proxy/...,./cmd/reverse-proxy/... \
 		$$(go list ./... | grep -v /conformance$$) -args -test.gocoverdir="$(CURDIR)/$(COVER)/unit"
 	@[ -z "$(RACE)" ] || go test -count=1 -run CostsNoAllocation ./proxy # which the race detector falsifies
 
@@ -142,6 +142,16 @@ bench-compare: build ## Compare the CPU time per request with the commit BASE (H
 	$(MAKE) --no-print-directory -C out/base build && \
 	BENCH_BINARY=bin/reverse-proxy BENCH_BINARY2=out/base/bin/reverse-proxy BENCH_NOISE=1 BENCH_PEERS=$${BENCH_PEERS:-none} \
 		BENCH_ROUNDS=$${BENCH_ROUNDS:-15} BENCH_SECONDS=$${BENCH_SECONDS:-1} $(MAKE) --no-print-directory bench
+
+# The programs run in a temporary directory, because a profile names the file of its program.
+profile: export PROFILE_SCENARIOS ?= h1-tls-1k,h2-tls-1k,h2-tls-page
+profile: ## Renew cmd/reverse-proxy/default.pgo, the profile by which the compiler optimizes the daemon.
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; mkdir "$$dir/profiles"; \
+	CGO_ENABLED=0 go build -pgo=off -trimpath -buildvcs=false -o "$$dir/profiled" ./bench/profiled; \
+	go build -o "$$dir/bench" ./bench; \
+	PROFILE_DIR="$$dir/profiles" BENCH_BINARY="$$dir/profiled" BENCH_PEERS=none BENCH_OUT="$$dir" BENCH_SCENARIOS="$$PROFILE_SCENARIOS" \
+		BENCH_ROUNDS=1 BENCH_SECONDS=$${BENCH_SECONDS:-5} "$$dir/bench"; \
+	go tool pprof -proto -output cmd/reverse-proxy/default.pgo "$$dir"/profiles/*.pprof
 
 # Under systemd nginx and HAProxy would take port 80 as soon as they are installed, and Prometheus 9090: they are masked
 # until the next start of the machine, and not enabled for it.
