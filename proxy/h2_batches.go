@@ -20,7 +20,7 @@ const (
 	h2SmallBatchBytes = 4 << 10
 	h2SmallBatch      = h2SmallBatchBytes + 16<<10
 	// maxLargeBatches is the number of large batches that all connections may have.
-	maxLargeBatches = 64
+	maxLargeBatches = 32
 	// maxStuckWrites is the number of writes under way from which on the machine is taken to be short of memory for sockets: a
 	// write then waits although the socket was asked for room before. Each such write holds its batch and its TLS record, so
 	// h2TinyBatchBytes are then written at a time, apart from the last frame, whose payload has at most h2TinyDataBytes.

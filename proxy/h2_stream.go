@@ -89,7 +89,7 @@ var errInterrupted = errors.New("interrupted")
 
 var h2Streams = sync.Pool{New: func() any {
 	s := &h2Stream{}
-	s.head.Fields = make(Fields, 0, 32)
+	s.head.Fields = make(Fields, 0, 16)
 	s.timer.Owner = &s.exchange
 	return s
 }}

@@ -17,9 +17,9 @@ type h2Worker struct {
 
 const (
 	// h2KeptWorkers is how many idle workers one connection may keep, and maxIdleWorkers how many all connections
-	// together may keep. The stack of each has grown to 8 KiB or more (S-12.8).
+	// together may keep. The stack of each has grown to 4 KiB or more (S-12.8).
 	h2KeptWorkers  = 64
-	maxIdleWorkers = 512
+	maxIdleWorkers = 256
 )
 
 // h2IdleWorkers counts the idle workers of all connections.

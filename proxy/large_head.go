@@ -17,12 +17,15 @@ type largeHead struct {
 	waiting bool
 }
 
+// largeHeadBytes is the size of the buffer for a head that does not fit into a usual one.
+const largeHeadBytes = http1.MaxHeadBytes + 8<<10
+
 // smallBufferBytes is the size of the buffer with which a response begins while all places of large heads are taken.
 const smallBufferBytes = 4 << 10
 
 var (
 	smallBuffers     = sync.Pool{New: func() any { b := make([]byte, smallBufferBytes); return &b }}
-	largeHeadBuffers = sync.Pool{New: func() any { b := make([]byte, http1.MaxHeadBytes+upstreamBufferBytes); return &b }}
+	largeHeadBuffers = sync.Pool{New: func() any { b := make([]byte, largeHeadBytes); return &b }}
 )
 
 // takeBuffer returns a buffer for the beginning of a response. While all places of large heads are taken, it is small, because
@@ -53,7 +56,7 @@ func putUpstreamBuffer(b *[]byte) {
 
 // grow makes room for a head that does not fit, up to the limit for heads.
 func (r *upstreamResponse) grow() bool {
-	if len(r.buffer) >= http1.MaxHeadBytes+upstreamBufferBytes {
+	if len(r.buffer) >= largeHeadBytes {
 		return false
 	}
 	usual := len(r.buffer) < upstreamBufferBytes // it has begun in a small one

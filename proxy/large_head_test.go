@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/deadline"
-	"reverse-proxy/proxy/http1"
 	"reverse-proxy/proxy/http2"
 )
 
@@ -157,7 +156,7 @@ func TestAHeadThatMayHaveToWaitBeginsInASmallBuffer(t *testing.T) {
 	}{
 		{"fits into a small buffer", 100, false, smallBufferBytes, upstreamBufferBytes},
 		{"fits into a usual buffer", smallBufferBytes, true, upstreamBufferBytes, upstreamBufferBytes},
-		{"fits into no usual buffer", upstreamBufferBytes, true, http1.MaxHeadBytes + upstreamBufferBytes, http1.MaxHeadBytes + upstreamBufferBytes},
+		{"fits into no usual buffer", upstreamBufferBytes, true, largeHeadBytes, largeHeadBytes},
 	} {
 		for _, full := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, places taken: %v", c.name, full), func(t *testing.T) {
@@ -210,8 +209,8 @@ func TestALongHeadWaitsInASmallBuffer(t *testing.T) {
 		waits  bool
 		buffer int
 	}{
-		{"it is a byte too long for a usual buffer", upstreamBufferBytes - before - 3, 1, true, http1.MaxHeadBytes + upstreamBufferBytes},
-		{"it is much too long", 3 * upstreamBufferBytes, 1, true, http1.MaxHeadBytes + upstreamBufferBytes},
+		{"it is a byte too long for a usual buffer", upstreamBufferBytes - before - 3, 1, true, largeHeadBytes},
+		{"it is much too long", 3 * upstreamBufferBytes, 1, true, largeHeadBytes},
 		{"it just fits into a usual buffer", upstreamBufferBytes - before - 4, 1, false, upstreamBufferBytes},
 		{"it ends with the small buffer but for a byte, and a body follows", smallBufferBytes - before - 3, 2 * upstreamBufferBytes, false, upstreamBufferBytes},
 		{"it ends after the small buffer, and a body follows", smallBufferBytes, 2 * upstreamBufferBytes, false, upstreamBufferBytes},

@@ -29,8 +29,8 @@ const leastRead = 4 << 10
 // maxWaitingHeads may wait without a place. Further ones keep theirs until the bound on parked answers has made room and
 // their memory is free: an answer that was reset holds it until its goroutine runs again.
 const (
-	maxLargeHeads   = 64
-	maxWaitingHeads = 64
+	maxLargeHeads   = 48
+	maxWaitingHeads = 32
 )
 
 // largeHeadWait is how long a response waits for such a place before it may do without. All places are taken for that long
