@@ -70,17 +70,25 @@ func (t *upstreamTarget) open(ctx context.Context, r *Request) (conn net.Conn, r
 	if t.config.UpstreamScheme != "https" {
 		return raw, raw, address, nil
 	}
+	if conn, err = t.overTLS(ctx, raw); err != nil {
+		return nil, nil, address, err
+	}
+	return conn, raw, address, nil
+}
+
+// overTLS completes a TLS handshake over the socket. It is a function of its own because it needs much stack.
+func (t *upstreamTarget) overTLS(ctx context.Context, raw *socket) (net.Conn, error) {
 	secure := tls.Client(raw, t.tlsConfig())
 	if err := handshakeApart(ctx, secure); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = errUpstreamHandshake
 		}
-		return nil, nil, address, err
+		return nil, err
 	}
 	if t.pool.shared != nil && secure.ConnectionState().NegotiatedProtocol != "h2" {
-		return nil, nil, address, errNoH2
+		return nil, errNoH2
 	}
-	return secure, raw, address, nil
+	return secure, nil
 }
 
 // tlsConfig returns how to verify an https upstream, and with which certificate the proxy identifies itself.
