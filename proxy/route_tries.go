@@ -10,7 +10,10 @@ import (
 )
 
 // ask sends the request of a call to one of the route's upstreams, and to another one if that is safe and allowed (S-18.2). It
-// returns the connection with the head of the answer. The caller ends the choice with pick.Leave.
+// returns the connection with the head of the answer. The caller ends the choice with pick.Leave. It is not
+// inlined, because with what it calls it would enlarge the stacks of all requests that wait (S-12.8).
+//
+//go:noinline
 func (r *route) ask(u *upstreams, call *upstreamCall, pick *balance.Pick) (*upstreamConn, error) {
 	if r.several() {
 		r.site.totals.Request(r.config.Retry.BudgetPercent)

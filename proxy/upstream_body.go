@@ -31,6 +31,10 @@ type upstreamBody struct {
 }
 
 // begin prepares the body that follows the head of the response, which answers a request with the given method.
+//
+// It is not inlined, because the new state would enlarge the stacks of all requests that wait (S-12.8).
+//
+//go:noinline
 func (b *upstreamBody) begin(r *upstreamResponse, method string) {
 	if r.stream != nil {
 		*b = upstreamBody{response: r, stream: r.stream, decoder: b.decoder}
