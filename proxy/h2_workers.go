@@ -19,7 +19,7 @@ const (
 	// h2KeptWorkers is how many idle workers one connection may keep, and maxIdleWorkers how many all connections
 	// together may keep. The stack of each has grown to 4 KiB or more (S-12.8).
 	h2KeptWorkers  = 64
-	maxIdleWorkers = 256
+	maxIdleWorkers = 512
 )
 
 // h2IdleWorkers counts the idle workers of all connections.

@@ -227,7 +227,20 @@ func TestABusyHTTP2ReaderHoldsNoBufferWhileItRests(t *testing.T) {
 				}
 				admit()
 			}
-			if err := <-filled; err != nil {
+			var err error
+			waitFor(t, "the read to end", func() bool {
+				if !test.rests && q.waiting.Load() == 1 {
+					t.Error("the reader rests, want it to read on")
+					admit()
+				}
+				select {
+				case err = <-filled:
+					return true
+				default:
+					return false
+				}
+			})
+			if err != nil {
 				t.Fatal(err)
 			}
 			if got := string((*h.in)[h.start:h.end]); got != test.input+"more" {
