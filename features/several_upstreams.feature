@@ -305,6 +305,10 @@ Feature: Several upstreams
         | listeners[0].sites[0].health.fall          | 1     |
         | listeners[0].sites[0].health.rise          | 1     |
       And the proxy is running
+      And the metrics have:
+        | reverse_proxy_upstream_in_service{site="example.test",upstream="${upstream:a}"} | 1 |
+        | reverse_proxy_upstream_in_service{site="example.test",upstream="${upstream:b}"} | 1 |
+        | reverse_proxy_upstream_in_service{site="example.test",upstream="${upstream:c}"} | 1 |
       And a steady load on "https://example.test/"
       And the load has made 50 requests
       When the process of the upstream "a" is stopped
