@@ -146,7 +146,7 @@ bench-compare: build ## Compare the CPU time per request with the commit BASE (H
 
 # The programs run in a temporary directory, because a profile names the file of its program.
 profile: export PROFILE_SCENARIOS ?= h1-tls-1k,h2-tls-1k,h2-tls-page
-profile: ## Renew cmd/reverse-proxy/default.pgo, the profile by which the compiler optimizes the daemon.
+profile: ## Renew cmd/reverse-proxy/default.pgo, the profile for profile-guided optimization.
 	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; mkdir "$$dir/profiles"; \
 	CGO_ENABLED=0 go build -pgo=off -trimpath -buildvcs=false -o "$$dir/profiled" ./bench/profiled; \
 	go build -o "$$dir/bench" ./bench; \

@@ -73,7 +73,7 @@ func buildCoveredDaemon(t *testing.T, root, binary string) {
 	} else {
 		fmt.Println("no C compiler found: the daemon is built without the race detector")
 	}
-	goBuild(t, root, append(flags, "-pgo=off", "-o", binary, "./cmd/reverse-proxy")...) // or it would take twice as long
+	goBuild(t, root, append(flags, "-pgo=off", "-o", binary, "./cmd/reverse-proxy")...) // profile-guided optimization would double the time
 }
 
 // coverageIsOff reports whether the daemons are built without counters. `make mutants` needs that, because -cover ignores

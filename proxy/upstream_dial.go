@@ -141,7 +141,7 @@ func resetAtClose(conn *net.TCPConn) {
 	_ = conn.SetLinger(0) // fails only if the connection is already gone
 }
 
-// handshakeApart runs a handshake apart.
+// handshakeApart runs a TLS handshake on a goroutine of its own.
 func handshakeApart(ctx context.Context, conn *tls.Conn) (err error) {
 	apart(func() { err = conn.HandshakeContext(ctx) })
 	return err

@@ -1,5 +1,5 @@
-// Command profiled is the daemon with a CPU profile of itself. `make profile` measures it under the loads of the benchmark,
-// and merges its profiles into cmd/reverse-proxy/default.pgo, by which the compiler optimizes the daemon.
+// Command profiled runs the daemon and writes a CPU profile of it. `make profile` puts it under loads of the benchmark, and
+// merges the profiles into cmd/reverse-proxy/default.pgo for the compiler's profile-guided optimization.
 package main
 
 import (
@@ -20,7 +20,7 @@ func main() {
 	os.Exit(code)
 }
 
-// profile runs the program, and writes its CPU profile into a new file in dir. Without a dir it writes none. It returns the
+// profile runs the program and writes its CPU profile to a new file in dir. If dir is empty, it writes none. It returns the
 // program's exit code.
 func profile(dir string, program func() int) (code int, err error) {
 	if dir == "" {
