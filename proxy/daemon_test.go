@@ -135,6 +135,9 @@ func (d *testDaemon) stopWithin(t *testing.T, limit time.Duration) {
 			t.Errorf("Run: %v", err)
 		}
 		d.ended <- nil // for a second caller
+		if taken := d.shared.upstreams.lookahead.heads.taken.Load(); taken != 0 {
+			t.Errorf("%d places of large heads are still taken", taken)
+		}
 	case <-time.After(limit):
 		t.Errorf("the daemon did not end within %v; log:\n%s", limit, d.log)
 	}

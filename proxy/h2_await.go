@@ -141,6 +141,19 @@ func (s *h2Stream) leaveHead() {
 	}
 }
 
+// queuePlace passes the place of the response's head, if it has one, on to the output. The caller holds mu.
+func (s *h2Stream) queuePlace() {
+	r := s.exchange.call.held()
+	if r == nil || r.from == nil || r.waiting {
+		return
+	}
+	s.conn.heads.hold(&r.from.heads)
+	r.from = nil
+	if s.conn.client.socket.blocked.Load() { // the write that waits has given back what there was before
+		s.conn.heads.give()
+	}
+}
+
 // shrink gives up memory that the pending data does not need, if many responses wait. The caller holds mu.
 func (s *h2Stream) shrink() {
 	if s.lookahead().crowded() && 2*(len(s.buffer)-s.start) <= cap(s.buffer) {

@@ -63,6 +63,9 @@ func putBatch(batch *[]byte) (large bool) {
 		h2SmallBatches.Put(batch)
 	case size == h2TinyBatch:
 		h2TinyBatches.Put(batch)
+	case size == largeHeadBytes:
+		*batch = (*batch)[:largeHeadBytes]
+		largeHeadBuffers.Put(batch)
 	case size >= h2LargeBatch:
 		if size <= 2*h2BatchBytes {
 			h2LargeBatches.Put(batch)

@@ -134,6 +134,7 @@ func newH2Conn(c *clientConn) *h2Conn {
 	h.h2Output.init(h)
 	h.windows.init()
 	c.socket.readerRests = true // see restIfMust
+	c.socket.writeWaits = h.heads.give
 	return h
 }
 
@@ -197,6 +198,7 @@ func (h *h2Conn) finish(err error) {
 	h.mu.Lock()
 	h.windows.release(&h.server.registry.grownWindows)
 	h.forgetLarge(h.large)
+	h.heads.give()
 	broken, truncated := h.dead, h.cause != nil || h.failed
 	h.mu.Unlock()
 	h.releaseInput()

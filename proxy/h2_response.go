@@ -181,8 +181,8 @@ func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) 
 	if h.server.draining() {
 		h.firstGoAway() // GOAWAY comes before the head, just as Connection: close is part of the head over HTTP/1.1
 	}
-	buffer := h.buffer()
-	out, at := slices.Grow(*buffer, room), len(*buffer)
+	buffer := h.makeRoom(room)
+	out, at := *buffer, len(*buffer)
 	out = append(out, make([]byte, http2.HeaderBytes)...)
 	out = h.encoder.AppendStatus(out, status)
 	for i := range fields {
@@ -193,7 +193,22 @@ func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) 
 	}
 	*buffer = http2.FinishHeaders(out, at, s.id, end, h.peer.MaxFrame)
 	h.earned++
+	if final {
+		s.queuePlace()
+	}
 	return nil
+}
+
+// makeRoom makes room for n bytes more in the output, and returns the output. It takes the buffer of a large head from its pool
+// if that is enough. The caller holds mu.
+func (h *h2Conn) makeRoom(n int) *[]byte {
+	out := h.buffer()
+	if need := len(*out) + n; need > cap(*out) && need <= largeHeadBytes && !h.client.socket.blocked.Load() {
+		h.out = h.moveTo(largeHeadBuffers.Get().(*[]byte), out)
+		return h.out
+	}
+	*out = slices.Grow(*out, n)
+	return out
 }
 
 // headBytes returns an upper estimate of the bytes of a head with the fields when it is encoded.

@@ -36,6 +36,8 @@ type h2Output struct {
 	full bool
 	// sending reports whether a write is under way, or the writer rests after it.
 	sending bool
+	// heads are the places of the large heads in out.
+	heads queuedHeads
 	// large is how many large batches the connection has.
 	large int32
 	// writing reports whether the writing goroutine runs. parked reports whether that goroutine waits for wake.
@@ -211,6 +213,7 @@ func (h *h2Conn) write() {
 			continue // an error, or more output may have come meanwhile
 		}
 		batch = h.collect(batch)
+		h.heads.give()
 		resets := h.resets // they belong to streams that end in this batch
 		h.resets = nil
 		h.sending = true

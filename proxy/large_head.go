@@ -2,10 +2,16 @@ package proxy
 
 import (
 	"bytes"
+	"os"
 	"sync"
+	"time"
 
 	"reverse-proxy/proxy/http1"
 )
+
+// usualHeadWait is how long a head that does not fit into a small buffer waits for a place. Without one, it continues in a
+// usual buffer. Most such heads fit there, and must not wait for long (S-12.6).
+const usualHeadWait = 100 * time.Millisecond
 
 // largeHead is the state of a response whose head does not fit into a usual buffer.
 type largeHead struct {
@@ -54,17 +60,17 @@ func putUpstreamBuffer(b *[]byte) {
 	}
 }
 
-// grow makes room for a head that does not fit, up to the limit for heads.
-func (r *upstreamResponse) grow() bool {
+// grow makes room for a head that does not fit. It returns an error if the head is longer than the limit for heads, or if the
+// wait for a place was interrupted.
+func (r *upstreamResponse) grow() error {
 	if len(r.buffer) >= largeHeadBytes {
-		return false
+		return errBadResponse("response head over 64 KiB")
 	}
 	usual := len(r.buffer) < upstreamBufferBytes // it has begun in a small one
-	if ahead := r.conn.lookahead; r.from == nil && ahead.takeHead(usual) {
-		r.from = ahead
-	} else if usual && r.from == nil && r.isOver(upstreamBufferBytes) {
-		if usual = false; ahead.takeHead(usual) { // it waits with what it has
-			r.from = ahead
+	if ahead := r.conn.lookahead; r.from == nil && ahead != nil && ahead.heads.most > 0 {
+		var err error
+		if usual, err = r.awaitPlace(ahead, usual); err != nil {
+			return err
 		}
 	}
 	var pooled, large *[]byte
@@ -79,7 +85,42 @@ func (r *upstreamResponse) grow() bool {
 	r.start = 0
 	r.takeBack()
 	r.buffer, r.pooled, r.large = **to, pooled, large
-	return true
+	return nil
+}
+
+// awaitPlace takes a place for the head. It waits for one until the head may do without. usual reports whether the head may fit
+// into a usual buffer, and awaitPlace returns whether it still may.
+func (r *upstreamResponse) awaitPlace(ahead *lookahead, usual bool) (bool, error) {
+	w := ahead.heads.join(r.conn.client)
+	r.conn.headWaiter.Store(w)
+	defer r.conn.headWaiter.Store(nil)
+	if c := r.conn.holder; c != nil && c.cancelled() != nil {
+		w.leave(headInterrupted) // it was cancelled before there was a waiter to interrupt
+	}
+	if usual {
+		soon := time.NewTimer(usualHeadWait)
+		defer soon.Stop()
+		select {
+		case result := <-w.ended:
+			return true, r.hasWaited(ahead, result)
+		case <-soon.C:
+		}
+		if usual = !r.isOver(upstreamBufferBytes); usual {
+			w.leave(headHasNone)
+		}
+	}
+	return usual, r.hasWaited(ahead, <-w.ended)
+}
+
+// hasWaited records the result of the wait for a place.
+func (r *upstreamResponse) hasWaited(ahead *lookahead, result headWait) error {
+	switch result {
+	case headHasPlace:
+		r.from = ahead
+	case headInterrupted:
+		return os.ErrDeadlineExceeded // as of a read that was interrupted
+	}
+	return nil
 }
 
 // isOver reports whether the head certainly has more than that many bytes. The first ones are in the buffer. It looks at those
@@ -122,7 +163,7 @@ func (r *upstreamResponse) givePlace() {
 	if r.waiting {
 		r.from.endWait()
 	} else {
-		r.from.giveHead()
+		r.from.heads.give()
 	}
 	r.from, r.waiting = nil, false
 }
@@ -131,7 +172,7 @@ func (r *upstreamResponse) givePlace() {
 // connections then applies.
 func (c *upstreamCall) leaveHead() {
 	if r := c.held(); r != nil && r.from != nil && !r.waiting {
-		r.from.giveHead()
+		r.from.heads.give()
 		r.from = nil
 	}
 }
@@ -140,7 +181,7 @@ func (c *upstreamCall) leaveHead() {
 func (c *upstreamCall) parkHead() {
 	if r := c.held(); r != nil && r.from != nil && !r.waiting && r.from.letWait() {
 		r.waiting = true
-		r.from.giveHead()
+		r.from.heads.give()
 	}
 }
 

@@ -1,9 +1,6 @@
 package proxy
 
-import (
-	"sync/atomic"
-	"time"
-)
+import "sync/atomic"
 
 // maxLongBuffers is the number of responses that may be read with a long buffer at a time. A client can stop taking any
 // of them at a point of its choice. Without this bound, it could hold 128 KiB for each at the cost of a few bytes
@@ -24,29 +21,6 @@ const maxBlockedAhead = 64
 // and its upstream connection is free (S-12.7).
 const leastRead = 4 << 10
 
-// maxLargeHeads is the number of responses whose heads do not fit into a usual buffer and that may be in memory at a time. A
-// place is held from the first bytes that do not fit until the head was passed on, or waits for its client. At most
-// maxWaitingHeads may wait without a place. Further ones keep theirs until the bound on parked answers has made room and
-// their memory is free: an answer that was reset holds it until its goroutine runs again.
-const (
-	maxLargeHeads   = 48
-	maxWaitingHeads = 32
-)
-
-// largeHeadWait is how long a response waits for such a place before it may do without. All places are taken for that long
-// only if upstreams take long to send the rest of their heads, or in a storm of requests. In a storm, many responses wait
-// equally long, so only one in each largeHeadPause does without. After largeHeadMost every response does: those of other
-// clients must arrive within a second (S-12.6).
-const (
-	largeHeadWait  = 500 * time.Millisecond
-	largeHeadPause = 10 * time.Millisecond
-	largeHeadMost  = 900 * time.Millisecond
-)
-
-// usualHeadWait is how long a head that does not fit into a small buffer waits for a place. Without one, it continues in a
-// usual buffer. Most such heads fit there, and must not wait for long (S-12.6).
-const usualHeadWait = 100 * time.Millisecond
-
 // lookahead counts what may be read from upstreams before clients take it. A nil lookahead has no bounds.
 type lookahead struct {
 	// buffers is the number of long buffers that responses hold.
@@ -55,57 +29,14 @@ type lookahead struct {
 	tunnels atomic.Int32
 	// blocked is the number of responses that wait for their clients over HTTP/2.
 	blocked atomic.Int32
-	// heads holds an element for each large head in memory, and its capacity is their bound. If heads is nil, there is none.
-	heads chan struct{}
-	// overdue holds an element while no further response may do without a place.
-	overdue chan struct{}
+	// heads are the places for large heads.
+	heads headPlaces
 	// waitingHeads is the number of large heads that wait for their clients without a place.
 	waitingHeads atomic.Int32
 }
 
-// takeHead takes a place for a large head, and reports whether there was one. usual reports whether the head may still fit into a
-// usual buffer.
-func (l *lookahead) takeHead(usual bool) bool {
-	if l == nil || l.heads == nil {
-		return false
-	}
-	select {
-	case l.heads <- struct{}{}:
-		return true
-	default:
-	}
-	first := largeHeadWait
-	if usual {
-		first = usualHeadWait
-	}
-	timer := time.NewTimer(first)
-	defer timer.Stop()
-	select {
-	case l.heads <- struct{}{}:
-		return true
-	case <-timer.C:
-	}
-	if usual {
-		return false
-	}
-	timer.Reset(largeHeadMost - largeHeadWait)
-	select {
-	case l.heads <- struct{}{}:
-		return true
-	case l.overdue <- struct{}{}:
-		time.AfterFunc(largeHeadPause, func() { <-l.overdue })
-	case <-timer.C:
-	}
-	return false
-}
-
-// giveHead gives a place back.
-func (l *lookahead) giveHead() { <-l.heads }
-
 // fullOfHeads reports whether all places of large heads are taken.
-func (l *lookahead) fullOfHeads() bool {
-	return l != nil && l.heads != nil && len(l.heads) == cap(l.heads)
-}
+func (l *lookahead) fullOfHeads() bool { return l != nil && l.heads.full() }
 
 // letWait allows a large head to wait for its client without a place. It returns false if too many do. endWait ends what
 // it has allowed.

@@ -57,6 +57,8 @@ type socket struct {
 	// waited reports whether a write has had to wait for room since waited was last reset. blocked reports whether one is
 	// waiting now.
 	waited, blocked atomic.Bool
+	// writeWaits, if not nil, is called once blocked has been set. It is set before the first write.
+	writeWaits func()
 	// broken reports whether a system call has returned the error that broke the connection. The kernel reports it only
 	// once; later reads look like an orderly end.
 	broken atomic.Bool
@@ -278,6 +280,9 @@ func (s *socket) doWrite(fd uintptr) bool {
 			s.blocked.Store(true)
 			if s.waits != nil {
 				s.waits()
+			}
+			if s.writeWaits != nil {
+				s.writeWaits()
 			}
 			return false
 		default:

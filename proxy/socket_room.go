@@ -26,6 +26,9 @@ func (c *clientTLS) isFull() bool {
 func (s *socket) awaitRoom() error {
 	s.writing.Store(true)
 	s.blocked.Store(true)
+	if s.writeWaits != nil {
+		s.writeWaits()
+	}
 	err := s.raw.Write(hasRoom)
 	s.blocked.Store(false)
 	s.writing.Store(false)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -63,6 +64,8 @@ type upstreamConn struct {
 	stream  *h2client.Stream
 	// lookahead bounds what is read before the clients take it.
 	lookahead *lookahead
+	// headWaiter is the response's head, while it waits for a place among large heads.
+	headWaiter atomic.Pointer[headWaiter]
 	// idleSince is when the connection was put into its pool.
 	idleSince time.Time
 
@@ -202,8 +205,11 @@ func (u *upstreamConn) meant(n int, err error) (int, error) {
 	return n, err
 }
 
-// interrupt makes blocked reads and writes return.
+// interrupt makes blocked reads and writes return, and ends the wait of a large head for a place.
 func (u *upstreamConn) interrupt() {
+	if w := u.headWaiter.Load(); w != nil {
+		w.leave(headInterrupted)
+	}
 	if u.stream != nil {
 		u.stream.Interrupt()
 		return

@@ -216,8 +216,8 @@ func (r *upstreamResponse) readHead() error {
 			if r.start > 0 { // the buffer begins with interim responses
 				r.end = copy(r.buffer, r.buffer[r.start:r.end])
 				r.start = 0
-			} else if !r.grow() {
-				return errBadResponse("response head over 64 KiB")
+			} else if err := r.grow(); err != nil {
+				return err
 			}
 		}
 		if err := r.more(); err == io.EOF {

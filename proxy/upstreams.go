@@ -56,7 +56,7 @@ type upstreams struct {
 func newUpstreams(connections int) *upstreams {
 	u := &upstreams{pools: map[config.UpstreamID]*upstreamPool{}, slots: share.New(connections),
 		pressed: make(chan struct{}, 1), crowded: make(chan struct{}, 1)}
-	u.lookahead.heads, u.lookahead.overdue = make(chan struct{}, maxLargeHeads), make(chan struct{}, 1)
+	u.lookahead.heads.most = maxLargeHeads
 	u.names = newUpstreamNames(systemLookUp, u.moved)
 	u.states, u.checks, u.cookies = balance.NewRegistry(time.Now), newUpstreamChecks(), newCookieKey()
 	return u

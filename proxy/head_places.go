@@ -1,0 +1,192 @@
+package proxy
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"reverse-proxy/proxy/share"
+)
+
+// maxLargeHeads is the number of responses whose heads do not fit into a usual buffer and that may be in memory at a time. A
+// place is held from the first bytes that do not fit until the head was passed on, or waits for its client. At most
+// maxWaitingHeads may wait without a place. Further ones keep theirs until the bound on parked answers has made room and
+// their memory is free: an answer that was reset holds it until its goroutine runs again.
+const (
+	maxLargeHeads   = 48
+	maxWaitingHeads = 32
+)
+
+// largeHeadWait is how long a head waits for a place before it may do without. All places are taken for that long only if
+// upstreams take long to send the rest of their heads, or in a storm of requests. Each time that no head has stopped
+// waiting for largeHeadPause, one does without. So the heads of other clients arrive within a second (S-12.6), even if no
+// place ever becomes free, and a storm takes no more memory than it must.
+const (
+	largeHeadWait  = 500 * time.Millisecond
+	largeHeadPause = 10 * time.Millisecond
+)
+
+// headPlaces bounds how many large heads are in memory. While all places are taken, the clients whose heads wait take turns:
+// a client with hundreds of them delays the others no more than a client with a single one (S-12.6). If most is 0, there
+// is no bound.
+type headPlaces struct {
+	// most is the number of places.
+	most int
+	// taken is how many places are taken, readable without the lock.
+	taken atomic.Int32
+
+	mu sync.Mutex
+	// clients are the clients with waiting heads, in the order of their turns.
+	clients []*headLine
+	// left is when a head last stopped waiting.
+	left time.Time
+	// late ends the waits of heads that have waited for long enough. It is nil while no head waits.
+	late *time.Timer
+}
+
+// headLine lists the waiting heads of one client, in the order of their arrival.
+type headLine struct {
+	client  *share.Client
+	waiters []*headWaiter
+}
+
+// headWaiter is a head that waits for a place.
+type headWaiter struct {
+	places *headPlaces
+	client *share.Client
+	since  time.Time
+	// ended receives the result of the wait.
+	ended chan headWait
+}
+
+// headWait is how the wait for a place has ended.
+type headWait int
+
+const (
+	// headHasPlace means that the head has a place.
+	headHasPlace headWait = iota
+	// headHasNone means that the head may do without a place.
+	headHasNone
+	// headInterrupted means that the wait was interrupted.
+	headInterrupted
+)
+
+// full reports whether all places are taken.
+func (p *headPlaces) full() bool { return p.most > 0 && int(p.taken.Load()) >= p.most }
+
+// join takes a place for a head of the client, or begins to wait for one. The wait ends when the waiter has received its
+// result, or with leave.
+func (p *headPlaces) join(client *share.Client) *headWaiter {
+	w := &headWaiter{places: p, client: client, since: time.Now(), ended: make(chan headWait, 1)}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.full() {
+		p.taken.Add(1)
+		w.ended <- headHasPlace
+		return w
+	}
+	if at := p.lineOf(client); at >= 0 {
+		p.clients[at].waiters = append(p.clients[at].waiters, w)
+	} else {
+		p.clients = append(p.clients, &headLine{client, []*headWaiter{w}})
+	}
+	if p.late == nil {
+		p.late = time.AfterFunc(largeHeadWait, p.endLate)
+	}
+	return w
+}
+
+// lineOf returns the index of the client's line, or -1. The caller holds mu.
+func (p *headPlaces) lineOf(client *share.Client) int {
+	return slices.IndexFunc(p.clients, func(l *headLine) bool { return l.client == client })
+}
+
+// give gives a place back.
+func (p *headPlaces) give() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.clients) == 0 {
+		p.taken.Add(-1)
+		return
+	}
+	p.end(0, headHasPlace)
+}
+
+// leave ends the wait with the given result, unless it has already ended.
+func (w *headWaiter) leave(result headWait) {
+	p := w.places
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	line := p.lineOf(w.client)
+	if line < 0 {
+		return
+	}
+	waiters := p.clients[line].waiters
+	at := slices.Index(waiters, w)
+	if at < 0 {
+		return
+	}
+	if p.clients[line].waiters = slices.Delete(waiters, at, at+1); len(waiters) == 1 {
+		p.clients = slices.Delete(p.clients, line, line+1)
+	}
+	w.ended <- result
+}
+
+// end ends the wait of the first head of a line. It is then the turn of the other clients. The caller holds mu.
+func (p *headPlaces) end(line int, result headWait) {
+	l := p.clients[line]
+	w := l.waiters[0]
+	p.clients = slices.Delete(p.clients, line, line+1)
+	if l.waiters = slices.Delete(l.waiters, 0, 1); len(l.waiters) > 0 {
+		p.clients = append(p.clients, l)
+	}
+	p.left = time.Now()
+	w.ended <- result
+}
+
+// endLate ends the wait of a head that has waited for largeHeadWait, unless another head has just stopped waiting.
+func (p *headPlaces) endLate() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if now.Sub(p.left) >= largeHeadPause {
+		isLate := func(l *headLine) bool { return now.Sub(l.waiters[0].since) >= largeHeadWait }
+		if line := slices.IndexFunc(p.clients, isLate); line >= 0 {
+			p.end(line, headHasNone)
+		}
+	}
+	if len(p.clients) == 0 {
+		p.late = nil
+		return
+	}
+	first := slices.MinFunc(p.clients, func(a, b *headLine) int { return a.waiters[0].since.Compare(b.waiters[0].since) })
+	next := max(largeHeadPause-now.Sub(p.left), largeHeadWait-now.Sub(first.waiters[0].since))
+	p.late.Reset(next)
+}
+
+// queuedHeads are the places of large heads that are in the output of a connection. Each head is in memory until the output is
+// written, and on a busy machine hundreds of connections may have output at the same time (S-12.8). A client that takes
+// nothing must not keep places from others, so they are given back before the connection waits for it.
+type queuedHeads struct {
+	from *headPlaces
+	n    atomic.Int32
+}
+
+// hold adds a place. Calls must not overlap.
+func (q *queuedHeads) hold(from *headPlaces) {
+	if q.from == nil {
+		q.from = from
+	}
+	q.n.Add(1)
+}
+
+// give gives all places back.
+func (q *queuedHeads) give() {
+	if q.n.Load() == 0 {
+		return // usually
+	}
+	for range q.n.Swap(0) {
+		q.from.give()
+	}
+}
