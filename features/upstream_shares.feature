@@ -135,6 +135,24 @@ Feature: Fair shares of the connections to upstreams
         | use all connections           | 70  | 1      |
         | use the share of one client   | 16  | 70     |
 
+  Rule: While clients within their shares leave long responses of an upstream unread, another one is answered by it within a second
+
+    @S-12.6 @S-12.7
+    Scenario Outline: Four clients, with <requests> requests each
+      Given the setting "max_connections" is 64
+      And an upstream "app" that answers with 1000000 bytes
+      And the proxy is running
+      And the client "ann" asks "https://git.example.test" for "/" over 1 HTTP/2 connections with windows of 0 bytes, <requests> requests each, 1000 a second
+      And the client "bob" asks "https://git.example.test" for "/" over 1 HTTP/2 connections with windows of 0 bytes, <requests> requests each, 1000 a second
+      And the client "carol" asks "https://git.example.test" for "/" over 1 HTTP/2 connections with windows of 0 bytes, <requests> requests each, 1000 a second
+      When the client "dave" asks "https://git.example.test" for "/" over 1 HTTP/2 connections with windows of 0 bytes, <requests> requests each, 1000 a second
+      Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
+
+      Examples: as many as there are connections, and as many as may wait in addition
+        | requests |
+        | 16       |
+        | 90       |
+
   Rule: A share is enforced only while others wait, and says so
 
     @S-12.6

@@ -2,8 +2,9 @@ package share
 
 // displace makes room in a full queue for a request of the client to the upstream. The first of these gives way: the client
 // with the most waiting requests, if it has more than its share of the queue; the upstream with the most waiting requests,
-// if it has more than its share; the client with the most waiting requests, if it has more of them than this client.
-// displace reports whether the new request itself is refused, and because of which limit. The caller holds mu.
+// if it has more than its share; the client with the most waiting requests, if it has more of them than this client. If
+// requests to an upstream give way, it is one of the client that has the most of these. displace reports whether the new
+// request itself is refused, and because of which limit. The caller holds mu.
 func (s *Slots) displace(c *Client, u *Upstream) (limit Limit, refused bool) {
 	client, upstream := c, u
 	for _, l := range s.lines {
@@ -15,34 +16,63 @@ func (s *Slots) displace(c *Client, u *Upstream) (limit Limit, refused bool) {
 		}
 	}
 	switch {
+	case client.waiting > quarter(s.queue) && client == c:
+		return OfClient, true
 	case client.waiting > quarter(s.queue):
-		limit = OfClient
+		s.refuseOfClient(client)
 	case upstream.waiting > half(s.queue):
-		limit = OfUpstream
+		longest := s.longestOf(upstream)
+		if upstream == u && len(longest.waiters) <= s.waiting(pair{c, u})+1 {
+			return OfUpstream, true
+		}
+		s.refuseLast(longest, OfUpstream)
 	case client.waiting > c.waiting+1:
-		limit = OfClient
+		s.refuseOfClient(client)
 	default:
 		return None, true
 	}
-	if limit == OfClient && client == c || limit == OfUpstream && upstream == u {
-		return limit, true
-	}
-	s.refuseNewest(limit, client, upstream)
 	return None, false
 }
 
-// refuseNewest refuses the newest waiting request of the client, or to the upstream. The caller holds mu.
-func (s *Slots) refuseNewest(limit Limit, c *Client, u *Upstream) {
-	var newest *line
+// waiting returns how many requests of the pair wait. The caller holds mu.
+func (s *Slots) waiting(p pair) int {
+	if l := s.byPair[p]; l != nil {
+		return len(l.waiters)
+	}
+	return 0
+}
+
+// longestOf returns the longest line for the upstream; of several, the one that a request has joined last. Some request waits
+// for the upstream. The caller holds mu.
+func (s *Slots) longestOf(u *Upstream) (longest *line) {
 	for _, l := range s.lines {
-		if limit == OfClient && l.client != c || limit == OfUpstream && l.upstream != u {
+		if l.upstream != u {
 			continue
 		}
-		if newest == nil || l.waiters[len(l.waiters)-1].turn > newest.waiters[len(newest.waiters)-1].turn {
+		if longest == nil || len(l.waiters) > len(longest.waiters) || len(l.waiters) == len(longest.waiters) && l.last().turn > longest.last().turn {
+			longest = l
+		}
+	}
+	return longest
+}
+
+// refuseOfClient refuses the newest waiting request of the client. The caller holds mu.
+func (s *Slots) refuseOfClient(c *Client) {
+	var newest *line
+	for _, l := range s.lines {
+		if l.client == c && (newest == nil || l.last().turn > newest.last().turn) {
 			newest = l
 		}
 	}
 	if newest != nil {
-		s.remove(newest, len(newest.waiters)-1).Ready <- Grant{Refused: true, Limit: limit}
+		s.refuseLast(newest, OfClient)
 	}
+}
+
+// last returns the request that has joined the line last.
+func (l *line) last() *Waiter { return l.waiters[len(l.waiters)-1] }
+
+// refuseLast refuses the last request of the line. The caller holds mu.
+func (s *Slots) refuseLast(l *line, limit Limit) {
+	s.remove(l, len(l.waiters)-1).Ready <- Grant{Refused: true, Limit: limit}
 }

@@ -174,7 +174,7 @@ func (c *chooser) limit(h *Holder, n need) Limit {
 	switch {
 	case above == OfClient, above == OfUpstream && !n.ofClient:
 		return above
-	case h.State == Blocked && h.For >= stalled && !n.ofClient && (spare || !n.reserve):
+	case h.State == Blocked && h.For >= stalled && (spare || !n.reserve):
 		return Stalled
 	case n.reserve && spare && !n.ofClient:
 		return Reserve

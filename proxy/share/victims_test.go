@@ -41,6 +41,10 @@ func TestWhoGivesWay(t *testing.T) {
 			{1, 1, Blocked, time.Hour}, {2, 1, Streaming, 9}, {3, 1, Streaming, 9}}, 0, patience, 1, OfClient},
 		{"nobody gives way for an upstream that clients within their shares give more than its share", []holder{{0, 0, Waiting, 9}, {0, 0, Waiting, 99}, {1, 0, Waiting, 9}, {1, 0, Waiting, 9}, {2, 0, Waiting, 9},
 			{3, 1, Blocked, time.Hour}, {3, 1, Streaming, 9}, {3, 1, Streaming, 9}}, 0, patience, -1, None},
+		{"the one that its client has blocked longest gives way for a request to the same upstream, which clients within their shares give more than its share", []holder{{0, 0, Blocked, time.Second},
+			{0, 0, Waiting, 99}, {1, 0, Blocked, 2 * time.Second}, {1, 0, Streaming, 9}, {2, 0, Waiting, 9}, {3, 1, Blocked, time.Hour}, {3, 1, Streaming, 9}, {2, 1, Streaming, 9}}, 0, patience, 2, Stalled},
+		{"the same for an upstream that has just its share", []holder{{0, 0, Blocked, time.Second}, {0, 0, Waiting, 99}, {1, 0, Blocked, soon}, {1, 0, Streaming, 9},
+			{2, 1, Waiting, 9}, {2, 1, Waiting, 9}, {3, 1, Blocked, time.Hour}, {3, 1, Streaming, 9}}, 0, patience, 0, Stalled},
 		{"only one that uses the upstream whose own bound is met gives way", []holder{{0, 0, Waiting, 1}, {0, 0, Waiting, 2}, {1, 0, Streaming, 9}, {2, 0, Streaming, 9},
 			{3, 1, Blocked, time.Hour}, {3, 1, Blocked, time.Hour}, {3, 1, Blocked, time.Hour}}, 4, patience, 1, OfClient},
 	} {
