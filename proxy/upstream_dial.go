@@ -42,9 +42,15 @@ func (t *upstreamTarget) dial(ctx context.Context, upstream *upstreamConn, r *Re
 }
 
 // open connects to the target and completes the TLS handshake, both within the context (S-6.9). raw is the socket below
-// the connection. address is the address of the upstream's name that was used. If the upstream is told the client of
-// the request, that happens before TLS (S-15.4).
+// the connection. address is the address of the upstream's name that was used.
 func (t *upstreamTarget) open(ctx context.Context, r *Request) (conn net.Conn, raw *socket, address netip.Addr, err error) {
+	apart(func() { conn, raw, address, err = t.openHere(ctx, r) })
+	return conn, raw, address, err
+}
+
+// openHere is open on the caller's goroutine. If the upstream is told the client of the request, that happens before TLS
+// (S-15.4).
+func (t *upstreamTarget) openHere(ctx context.Context, r *Request) (conn net.Conn, raw *socket, address netip.Addr, err error) {
 	below, address, err := t.pool.connect(ctx, t.address)
 	if err != nil {
 		return nil, nil, address, err
@@ -76,10 +82,10 @@ func (t *upstreamTarget) open(ctx context.Context, r *Request) (conn net.Conn, r
 	return conn, raw, address, nil
 }
 
-// overTLS completes a TLS handshake over the socket. It is a function of its own because it needs much stack.
+// overTLS completes a TLS handshake over the socket.
 func (t *upstreamTarget) overTLS(ctx context.Context, raw *socket) (net.Conn, error) {
 	secure := tls.Client(raw, t.tlsConfig())
-	if err := handshakeApart(ctx, secure); err != nil {
+	if err := secure.HandshakeContext(ctx); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = errUpstreamHandshake
 		}
@@ -127,7 +133,7 @@ func (p *upstreamPool) connect(ctx context.Context, upstream string) (net.Conn, 
 
 // dialTCP connects to a `host:port`.
 func dialTCP(ctx context.Context, address string) (conn net.Conn, err error) {
-	apart(func() { conn, err = new(net.Dialer).DialContext(ctx, "tcp", address) })
+	conn, err = new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err == nil {
 		resetAtClose(conn.(*net.TCPConn))
 	}
@@ -139,12 +145,6 @@ func dialTCP(ctx context.Context, address string) (conn net.Conn, err error) {
 // upstream, so clients that leave 500 times a second would use up all of them, and the upstream could no longer be reached.
 func resetAtClose(conn *net.TCPConn) {
 	_ = conn.SetLinger(0) // fails only if the connection is already gone
-}
-
-// handshakeApart runs a TLS handshake on a goroutine of its own.
-func handshakeApart(ctx context.Context, conn *tls.Conn) (err error) {
-	apart(func() { err = conn.HandshakeContext(ctx) })
-	return err
 }
 
 // apart calls f on a goroutine of its own, and waits for its end. It is for steps that need a large stack, at the beginning of

@@ -1,12 +1,9 @@
 package proxy
 
 import (
-	"context"
 	"crypto/tls"
-	"errors"
 	"net"
 	"testing"
-	"time"
 )
 
 // readPanics is a connection whose Read panics, as a parser of hostile bytes might.
@@ -24,18 +21,6 @@ func TestAPanicOfAHandshakeReachesItsExchange(t *testing.T) {
 			t.Errorf("recovered %v, want the panic of the handshake", got)
 		}
 	}()
-	err := handshakeApart(context.Background(), tls.Client(readPanics{ours}, &tls.Config{ServerName: "a.test"}))
-	t.Errorf("got the error %v, want a panic", err)
-}
-
-func TestAHandshakeEndsWithItsContext(t *testing.T) {
-	leaks(t)
-	ours, theirs := net.Pipe()
-	t.Cleanup(func() { _, _ = ours.Close(), theirs.Close() })
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
-	defer cancel()
-	err := handshakeApart(ctx, tls.Client(ours, &tls.Config{ServerName: "a.test"}))
-	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got the error %v, want %v", err, context.DeadlineExceeded)
-	}
+	apart(func() { _ = tls.Client(readPanics{ours}, &tls.Config{ServerName: "a.test"}).Handshake() })
+	t.Error("got no panic")
 }
