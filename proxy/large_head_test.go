@@ -41,6 +41,16 @@ func TestALargeHeadHasAPlaceUntilItWasPassedOn(t *testing.T) {
 				t.Error("the response still has a buffer")
 			}
 		}},
+		{"its body is awaited", func(r *upstreamResponse) {
+			r.body.begin(r, "GET")
+			if data, err := r.body.next(); string(data) != "ok" || err != io.EOF {
+				t.Errorf("got the body %q and the error %v", data, err)
+			}
+			r.forgetHead()
+			if r.buffer != nil || r.large != nil {
+				t.Errorf("the response still has a buffer of %d bytes", len(r.buffer))
+			}
+		}},
 		{"its owner waits for the client", func(r *upstreamResponse) {
 			c := &upstreamCall{conn: r.conn}
 			if got := c.unusual(); got < upstreamBufferBytes {

@@ -82,7 +82,8 @@ func (r *upstreamResponse) takeBack() {
 }
 
 // forgetHead makes the whole buffer available to the body, once the head has been sent and everything in the buffer has
-// been consumed. The strings of the head are invalid afterwards.
+// been consumed. The strings of the head are invalid afterwards. The buffer of a large head is given back: the body may arrive
+// slowly, and needs no more than a usual one (S-12.8).
 func (r *upstreamResponse) forgetHead() {
 	if r.stream != nil || r.body.room == 0 {
 		return
@@ -90,6 +91,7 @@ func (r *upstreamResponse) forgetHead() {
 	clear(r.head.Fields)
 	r.head.Reason, r.head.Upgrade = "", ""
 	r.body.room, r.start, r.end = 0, 0, 0
+	r.putLarge()
 }
 
 // setAside gives the buffer back while the client takes nothing (S-12.8). forgetHead must have been called.
