@@ -222,6 +222,14 @@ func (x *exchange) stop() { x.client.Interrupt(x.answered.Load() || x.informing.
 // placed implements callOwner.
 func (x *exchange) placed() { x.turn.leaveRoom() }
 
+// acknowledged implements callOwner.
+func (x *exchange) acknowledged() (n uint64, ok bool) {
+	if w, isHTTP1 := x.client.(*http1Work); isHTTP1 {
+		n, _, ok = w.conn.takenBytes()
+	}
+	return n, ok
+}
+
 // stopBody implements callOwner.
 func (x *exchange) stopBody() { x.client.Interrupt(false) }
 

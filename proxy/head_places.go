@@ -20,11 +20,12 @@ const (
 
 // largeHeadWait is how long a head waits for a place before it may do without. All places are taken for that long only if
 // upstreams take long to send the rest of their heads, or in a storm of requests. Each time that no head has stopped
-// waiting for largeHeadPause, one does without. So the heads of other clients arrive within a second (S-12.6), even if no
-// place ever becomes free, and a storm takes no more memory than it must.
+// waiting for largeHeadPause, one does without. The pause is shorter if some would otherwise wait for more than
+// largeHeadMost: all must arrive within a second (S-12.6), even if no place ever becomes free.
 const (
 	largeHeadWait  = 500 * time.Millisecond
 	largeHeadPause = 10 * time.Millisecond
+	largeHeadMost  = 900 * time.Millisecond
 )
 
 // headPlaces bounds how many large heads are in memory. While all places are taken, the clients whose heads wait take turns:
@@ -39,6 +40,8 @@ type headPlaces struct {
 	mu sync.Mutex
 	// clients are the clients with waiting heads, in the order of their turns.
 	clients []*headLine
+	// waiting is how many heads wait.
+	waiting int
 	// left is when a head last stopped waiting.
 	left time.Time
 	// late ends the waits of heads that have waited for long enough. It is nil while no head waits.
@@ -86,6 +89,7 @@ func (p *headPlaces) join(client *share.Client) *headWaiter {
 		w.ended <- headHasPlace
 		return w
 	}
+	p.waiting++
 	if at := p.lineOf(client); at >= 0 {
 		p.clients[at].waiters = append(p.clients[at].waiters, w)
 	} else {
@@ -127,6 +131,7 @@ func (w *headWaiter) leave(result headWait) {
 	if at < 0 {
 		return
 	}
+	p.waiting--
 	if p.clients[line].waiters = slices.Delete(waiters, at, at+1); len(waiters) == 1 {
 		p.clients = slices.Delete(p.clients, line, line+1)
 	}
@@ -137,6 +142,7 @@ func (w *headWaiter) leave(result headWait) {
 func (p *headPlaces) end(line int, result headWait) {
 	l := p.clients[line]
 	w := l.waiters[0]
+	p.waiting--
 	p.clients = slices.Delete(p.clients, line, line+1)
 	if l.waiters = slices.Delete(l.waiters, 0, 1); len(l.waiters) > 0 {
 		p.clients = append(p.clients, l)
@@ -145,24 +151,22 @@ func (p *headPlaces) end(line int, result headWait) {
 	w.ended <- result
 }
 
-// endLate ends the wait of a head that has waited for largeHeadWait, unless another head has just stopped waiting.
+// endLate ends the waits of heads that have waited for largeHeadWait, one after each pause in which none has stopped waiting.
 func (p *headPlaces) endLate() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	if now.Sub(p.left) >= largeHeadPause {
-		isLate := func(l *headLine) bool { return now.Sub(l.waiters[0].since) >= largeHeadWait }
-		if line := slices.IndexFunc(p.clients, isLate); line >= 0 {
-			p.end(line, headHasNone)
+	for len(p.clients) > 0 {
+		oldest := slices.MinFunc(p.clients, func(a, b *headLine) int { return a.waiters[0].since.Compare(b.waiters[0].since) })
+		waited := now.Sub(oldest.waiters[0].since)
+		pause := min(largeHeadPause, max(0, largeHeadMost-waited)/time.Duration(p.waiting))
+		if left := max(largeHeadWait-waited, pause-now.Sub(p.left)); left > 0 {
+			p.late.Reset(left)
+			return
 		}
+		p.end(slices.IndexFunc(p.clients, func(l *headLine) bool { return now.Sub(l.waiters[0].since) >= largeHeadWait }), headHasNone)
 	}
-	if len(p.clients) == 0 {
-		p.late = nil
-		return
-	}
-	first := slices.MinFunc(p.clients, func(a, b *headLine) int { return a.waiters[0].since.Compare(b.waiters[0].since) })
-	next := max(largeHeadPause-now.Sub(p.left), largeHeadWait-now.Sub(first.waiters[0].since))
-	p.late.Reset(next)
+	p.late = nil
 }
 
 // queuedHeads are the places of large heads that are in the output of a connection. Each head is in memory until the output is

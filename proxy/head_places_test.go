@@ -31,7 +31,9 @@ func TestALargeHeadWaitsForAPlace(t *testing.T) {
 		{"the place never becomes free", 0, never, largeHeadWait, false},
 		{"the place never becomes free, and others wait too", 3, never, largeHeadWait + 3*largeHeadPause, false},
 		{"the place becomes free, and others come first", 3, largeHeadPause / 2, 4 * (largeHeadPause / 2), true},
-		{"many others come first, and the place becomes free often", 400, largeHeadPause / 2, 401 * (largeHeadPause / 2), true},
+		{"many others come first, and the place becomes free often", 150, largeHeadPause / 2, 151 * (largeHeadPause / 2), true},
+		{"more others come first than the place becomes free for", 400, largeHeadPause / 2, largeHeadMost, false},
+		{"so many wait that a pause between them would be too long", 400, never, largeHeadMost, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -60,6 +62,39 @@ func TestALargeHeadWaitsForAPlace(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAHundredHeadsDoWithoutAPlaceOneAfterTheOther looks at when the heads of several clients do without a place that never
+// becomes free. None waits for more than largeHeadMost, and few do without at the same time.
+func TestAHundredHeadsDoWithoutAPlaceOneAfterTheOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		places := &headPlaces{most: 1}
+		clients := make([]share.Client, 7)
+		places.join(nil)
+		begin := time.Now()
+		var mu sync.Mutex
+		in := map[time.Duration]int{} // by tenths of the time from largeHeadWait to largeHeadMost
+		for i := range 100 {
+			w := places.join(&clients[i%len(clients)])
+			go func() {
+				<-w.ended
+				mu.Lock()
+				defer mu.Unlock()
+				in[(time.Since(begin)-largeHeadWait)/((largeHeadMost-largeHeadWait)/10)]++
+			}()
+		}
+		time.Sleep(2 * largeHeadMost)
+		synctest.Wait()
+		all := 0
+		for tenth, n := range in {
+			if all += n; tenth < 0 || tenth > 10 || tenth < 9 && n > 20 {
+				t.Errorf("%d heads do without in the tenth %d of the time", n, tenth)
+			}
+		}
+		if all != 100 || len(in) < 9 {
+			t.Errorf("%d heads did without, in %d tenths of the time", all, len(in))
+		}
+	})
 }
 
 // TestClientsTakeTurnsAtLargeHeads names the client of each head that waits, in the order of arrival, and of each that gets a

@@ -66,7 +66,7 @@ func (x *exchange) leaveGate() {
 // HeldUp implements limit.Owner.
 func (x *exchange) HeldUp() (answering bool, heldUp time.Duration) {
 	if since := x.call.blockedSince.Load(); since != 0 {
-		heldUp = time.Duration(x.call.clock() - since)
+		heldUp = time.Duration(x.call.clock() - x.call.progress.since(&x.call, since))
 	}
 	return x.call.delivering.Load(), heldUp
 }

@@ -67,6 +67,9 @@ func (*question) stop() {}
 // placed implements callOwner.
 func (*question) placed() {}
 
+// acknowledged implements callOwner.
+func (*question) acknowledged() (uint64, bool) { return 0, false }
+
 // newQuestion returns the question whether a request, which has no body, passes.
 func newQuestion(to upstreamTarget, r *Request, by asker) *question {
 	q := new(question)

@@ -26,6 +26,7 @@ type lonelyOwner struct {
 func (o *lonelyOwner) inform(status int, _ string, _ Fields) { o.interim = append(o.interim, status) }
 func (o *lonelyOwner) stopBody()                             { o.bodies.Add(1) }
 func (o *lonelyOwner) placed()                               {}
+func (o *lonelyOwner) acknowledged() (uint64, bool)          { return 0, false }
 func (o *lonelyOwner) stop()                                 { o.stopped.Add(1) }
 
 // callTo makes a call to the address ready, for a request that no client has sent.

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"sync"
 	"time"
 
 	"reverse-proxy/proxy/share"
@@ -93,7 +94,8 @@ func (p *upstreamPool) holders(uses []use, holders []share.Holder) ([]use, []sha
 		}
 		state, since := c.state(conn.since)
 		holders = append(holders, share.Holder{
-			Client: conn.client, Upstream: &p.share, State: state, For: time.Duration(c.clock() - since), Ending: conn.ending,
+			Client: conn.client, Upstream: &p.share, State: state, For: time.Duration(c.clock() - since),
+			Unread: c.delivering.Load(), Ending: conn.ending,
 		})
 		uses = append(uses, use{p, conn, c, conn.uses})
 	}
@@ -115,12 +117,50 @@ func (u *use) end(cause error) {
 // state returns what a call that has been using a connection since used is waiting for, and since when.
 func (c *upstreamCall) state(used int64) (state share.State, since int64) {
 	if blocked := c.blockedSince.Load(); blocked != 0 {
-		return share.Blocked, blocked
+		return share.Blocked, c.progress.since(c, blocked)
 	}
 	if !c.delivering.Load() {
 		return share.Waiting, used
 	}
 	return share.Streaming, used
+}
+
+// callProgress finds out whether a call that waits for its client is slow or blocked: whether the client takes what was written
+// before.
+type callProgress struct {
+	mu sync.Mutex
+	// wait is when the wait began that was looked at last, taken is what the client had taken then, and moved is when that
+	// last changed.
+	wait  int64
+	taken uint64
+	moved int64
+}
+
+const (
+	// slowAfter is how long a wait lasts before progress is looked for. It spares most waits the system call.
+	slowAfter = int64(100 * time.Millisecond)
+	// stepTime is how long a client may take nothing and still count as taking bytes. A client that reads steadily, but more
+	// slowly than bytes could arrive, has a full receive buffer, and accepts more only once some of it is free.
+	stepTime = int64(250 * time.Millisecond)
+)
+
+// since returns since when the call counts as blocked by its client: since blocked, when the wait began, or for a client that
+// has taken bytes since then, since stepTime after that.
+func (p *callProgress) since(c *upstreamCall, blocked int64) int64 {
+	now := c.clock()
+	if now-blocked < slowAfter {
+		return blocked
+	}
+	taken, ok := c.owner.acknowledged()
+	if !ok {
+		return blocked
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.wait != blocked || p.taken != taken {
+		p.wait, p.taken, p.moved = blocked, taken, now // the first look has no earlier one to compare with
+	}
+	return min(now, p.moved+stepTime)
 }
 
 // clock returns the time on the sweeper's clock, which is at most one sweep late.

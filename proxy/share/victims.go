@@ -30,6 +30,8 @@ type Holder struct {
 	State    State
 	// For is how long the exchange has been in that state.
 	For time.Duration
+	// Unread reports whether it waits, if it is Blocked, for the client to read the response.
+	Unread bool
 	// Ending reports whether the holder was chosen before, so that its connection will soon be free.
 	Ending bool
 
@@ -167,14 +169,15 @@ func (c *chooser) serve(n need) {
 
 // limit returns why the holder may be ended for a request of a client within its share, or None if it may not. For an
 // upstream below the reserve, it does not take from another one below the reserve, whose own requests would get the
-// connection back.
+// connection back. An upload that its client holds up does not give way to requests for an upstream that would have as much
+// as before.
 func (c *chooser) limit(h *Holder, n need) Limit {
 	above := c.above(h)
 	spare := c.upstreams[h.Upstream] > reserve(c.slots.limit)
 	switch {
 	case above == OfClient, above == OfUpstream && !n.ofClient:
 		return above
-	case h.State == Blocked && h.For >= stalled && (spare || !n.reserve):
+	case h.State == Blocked && h.For >= stalled && (h.Unread || !n.ofClient) && (spare || !n.reserve || h.Upstream == n.upstream):
 		return Stalled
 	case n.reserve && spare && !n.ofClient:
 		return Reserve
@@ -241,12 +244,15 @@ func worse(a, b *Holder) bool {
 	return worseState(a, b)
 }
 
-// worseState reports whether a comes before b because of their states. The order is: blocked by its client, longest first;
+// worseState reports whether a comes before b because of their states. The order is: blocked by its client, unread
+// responses before others, longest first;
 // waiting for its upstream, longest first; streaming, newest first.
 func worseState(a, b *Holder) bool {
 	switch {
 	case a.rank() != b.rank():
 		return a.rank() > b.rank()
+	case a.rank() == Blocked && a.Unread != b.Unread:
+		return a.Unread
 	case a.rank() == Streaming:
 		return a.For < b.For
 	}

@@ -13,7 +13,10 @@ func TestWhoGivesWay(t *testing.T) {
 		state            State
 		age              time.Duration
 	}
-	const soon = stalled - time.Millisecond
+	const (
+		soon   = stalled - time.Millisecond
+		upload = Blocked + 1 // stands for an upload that its client blocks
+	)
 	for _, test := range []struct {
 		name    string
 		holders []holder
@@ -45,6 +48,10 @@ func TestWhoGivesWay(t *testing.T) {
 			{0, 0, Waiting, 99}, {1, 0, Blocked, 2 * time.Second}, {1, 0, Streaming, 9}, {2, 0, Waiting, 9}, {3, 1, Blocked, time.Hour}, {3, 1, Streaming, 9}, {2, 1, Streaming, 9}}, 0, patience, 2, Stalled},
 		{"the same for an upstream that has just its share", []holder{{0, 0, Blocked, time.Second}, {0, 0, Waiting, 99}, {1, 0, Blocked, soon}, {1, 0, Streaming, 9},
 			{2, 1, Waiting, 9}, {2, 1, Waiting, 9}, {3, 1, Blocked, time.Hour}, {3, 1, Streaming, 9}}, 0, patience, 0, Stalled},
+		{"an upload that its client holds up does not", []holder{{0, 0, upload, time.Second}, {0, 0, Waiting, 99}, {1, 0, upload, 2 * time.Second}, {1, 0, Streaming, 9},
+			{2, 1, Waiting, 9}, {2, 1, Waiting, 9}, {3, 1, Blocked, time.Hour}, {3, 1, Streaming, 9}}, 0, patience, -1, None},
+		{"an unread response gives way although an upload has been held up longer", []holder{{0, 0, Blocked, time.Second}, {0, 0, upload, time.Hour}, {1, 0, Waiting, 9}, {1, 0, Streaming, 9},
+			{2, 1, Waiting, 9}, {2, 1, Waiting, 9}, {3, 1, Streaming, 9}, {3, 1, Streaming, 9}}, 0, patience, 0, Stalled},
 		{"only one that uses the upstream whose own bound is met gives way", []holder{{0, 0, Waiting, 1}, {0, 0, Waiting, 2}, {1, 0, Streaming, 9}, {2, 0, Streaming, 9},
 			{3, 1, Blocked, time.Hour}, {3, 1, Blocked, time.Hour}, {3, 1, Blocked, time.Hour}}, 4, patience, 1, OfClient},
 	} {
@@ -68,7 +75,7 @@ func TestWhoGivesWay(t *testing.T) {
 				if w, refused, _ := s.Acquire(clients[h.client], upstreams[h.upstream], start); w != nil || refused {
 					t.Fatal("there is no slot for a holder")
 				}
-				holders = append(holders, Holder{Client: clients[h.client], Upstream: upstreams[h.upstream], State: h.state, For: h.age})
+				holders = append(holders, Holder{Client: clients[h.client], Upstream: upstreams[h.upstream], State: min(h.state, Blocked), For: h.age, Unread: h.state == Blocked})
 			}
 			if w, _, _ := s.Acquire(clients[4], upstreams[0], start); w == nil {
 				t.Fatal("the request does not wait")
@@ -82,6 +89,31 @@ func TestWhoGivesWay(t *testing.T) {
 				t.Error("another one is ended while the first is about to go")
 			}
 		})
+	}
+}
+
+// TestAnUnreadResponseGivesWayAtABoundBelowTheReserve has all connections to an upstream in use, which are fewer than an
+// upstream gets even if others hold all.
+func TestAnUnreadResponseGivesWayAtABoundBelowTheReserve(t *testing.T) {
+	start := time.Unix(1000, 0)
+	s := New(64)
+	first, second, other := &Client{}, &Client{}, &Client{}
+	u := &Upstream{Held: func(c *Client) int { return c.Used() }}
+	u.Bound(2)
+	if reserve(64) <= 2 {
+		t.Fatal("the bound is not below the reserve")
+	}
+	s.Acquire(first, u, start)
+	s.Acquire(second, u, start)
+	holders := []Holder{
+		{Client: first, Upstream: u, State: Blocked, For: stalled, Unread: true},
+		{Client: second, Upstream: u, State: Blocked, For: 2 * stalled, Unread: true},
+	}
+	if w, _, _ := s.Acquire(other, u, start); w == nil {
+		t.Fatal("the request does not wait")
+	}
+	if got := s.Victims(start.Add(patience), holders); len(got) != 1 || got[0].At != 1 || got[0].Limit != Stalled {
+		t.Errorf("got %+v, want the one that its client has blocked longest", got)
 	}
 }
 
