@@ -10,12 +10,13 @@ import (
 )
 
 // maxLargeHeads is the number of responses whose heads do not fit into a usual buffer and that may be in memory at a time. A
-// place is held from the first bytes that do not fit until the head was passed on, or waits for its client. At most
+// place is held from the first bytes that do not fit until the head was written, or waits for its client. At most
 // maxWaitingHeads may wait without a place. Further ones keep theirs until the bound on parked answers has made room and
-// their memory is free: an answer that was reset holds it until its goroutine runs again.
+// their memory is free: an answer that was reset holds it until its goroutine runs again. That bound is so low that answers
+// are reset before those that wait have taken all places, which would hold up the heads of other clients (S-12.6).
 const (
 	maxLargeHeads   = 48
-	maxWaitingHeads = 32
+	maxWaitingHeads = 72
 )
 
 // largeHeadWait is how long a head waits for a place before it may do without. All places are taken for that long only if
