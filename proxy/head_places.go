@@ -22,11 +22,12 @@ const (
 // largeHeadWait is how long a head waits for a place before it may do without. All places are taken for that long only if
 // upstreams take long to send the rest of their heads, or in a storm of requests. Each time that no head has stopped
 // waiting for largeHeadPause, one does without. The pause is shorter if some would otherwise wait for more than
-// largeHeadMost: all must arrive within a second (S-12.6), even if no place ever becomes free.
+// largeHeadMost. All must arrive within a second (S-12.6), even if no place ever becomes free, and even if a request waits
+// twice: for the head of a forward_auth service's answer, and for that of the response.
 const (
-	largeHeadWait  = 500 * time.Millisecond
+	largeHeadWait  = 300 * time.Millisecond
 	largeHeadPause = 10 * time.Millisecond
-	largeHeadMost  = 900 * time.Millisecond
+	largeHeadMost  = 450 * time.Millisecond
 )
 
 // headPlaces bounds how many large heads are in memory. While all places are taken, the clients whose heads wait take turns:

@@ -31,8 +31,8 @@ func TestALargeHeadWaitsForAPlace(t *testing.T) {
 		{"the place never becomes free", 0, never, largeHeadWait, false},
 		{"the place never becomes free, and others wait too", 3, never, largeHeadWait + 3*largeHeadPause, false},
 		{"the place becomes free, and others come first", 3, largeHeadPause / 2, 4 * (largeHeadPause / 2), true},
-		{"many others come first, and the place becomes free often", 150, largeHeadPause / 2, 151 * (largeHeadPause / 2), true},
-		{"more others come first than the place becomes free for", 400, largeHeadPause / 2, largeHeadMost, false},
+		{"many others come first, and the place becomes free often", 70, largeHeadPause / 2, 71 * (largeHeadPause / 2), true},
+		{"more others come first than the place becomes free for", 400, largeHeadPause * 7 / 10, largeHeadMost, false},
 		{"so many wait that a pause between them would be too long", 400, never, largeHeadMost, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -59,6 +59,7 @@ func TestALargeHeadWaitsForAPlace(t *testing.T) {
 				if took := time.Since(begin); took != c.want || result != want {
 					t.Errorf("waited %v with the result %v, want %v and %v", took, result, c.want, want)
 				}
+				time.Sleep(largeHeadMost) // until all others have given their places back
 			})
 		})
 	}
