@@ -148,10 +148,9 @@ Feature: Fair shares of the connections to upstreams
       When the client "dave" asks "https://git.example.test" for "/" over 1 HTTP/2 connections with windows of 0 bytes, <requests> requests each, 1000 a second
       Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
 
-      Examples: as many as there are connections, and as many as may wait in addition
+      Examples: together they hold all connections
         | requests |
         | 16       |
-        | 90       |
 
   Rule: A share is enforced only while others wait, and says so
 
