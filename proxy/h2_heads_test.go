@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/net/http2/hpack"
-
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/http2"
 )
@@ -145,7 +143,6 @@ func TestClientsThatTakeNoLargeHeadsKeepNoPlaces(t *testing.T) {
 	answered := func() {
 		t.Helper()
 		other := newH2Client(t, d)
-		other.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 		other.framer.MaxHeaderListSize = 1 << 20
 		other.request(1, "GET", "/", true)
 		if s := other.answer(1); len(s.heads) != 1 || !strings.HasPrefix(s.heads[0], ":status: 200") || s.body.String() != "ok" {
@@ -169,6 +166,7 @@ func TestALargeHeadIsQueuedInABufferOfAPool(t *testing.T) {
 		blocked, pooled bool
 	}{
 		{"a usual head", 0, http2.HeaderBytes, false, false},
+		{"a usual head after output that has filled the buffer", h2SmallBatch, http2.HeaderBytes, false, false},
 		{"a large head", 0, 50 << 10, false, true},
 		{"a large head after other output", 10 << 10, 50 << 10, false, true},
 		{"one that fits nowhere", 30 << 10, 60 << 10, false, false},

@@ -199,11 +199,11 @@ func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) 
 	return nil
 }
 
-// makeRoom makes room for n bytes more in the output, and returns the output. It takes the buffer of a large head from its pool
-// if that is enough. The caller holds mu.
+// makeRoom makes room for n more bytes in the output, and returns the output. For a large head, it moves the output to a buffer
+// of such heads' pool if both fit there. The caller holds mu.
 func (h *h2Conn) makeRoom(n int) *[]byte {
 	out := h.buffer()
-	if need := len(*out) + n; need > cap(*out) && need <= largeHeadBytes && !h.client.socket.blocked.Load() {
+	if need := len(*out) + n; n > upstreamBufferBytes && need > cap(*out) && need <= largeHeadBytes && !h.client.socket.blocked.Load() {
 		h.out = h.moveTo(largeHeadBuffers.Get().(*[]byte), out)
 		return h.out
 	}

@@ -10,10 +10,9 @@ import (
 )
 
 // maxLargeHeads is the number of responses whose heads do not fit into a usual buffer and that may be in memory at a time. A
-// place is held from the first bytes that do not fit until the head was written, or waits for its client. At most
-// maxWaitingHeads may wait without a place. Further ones keep theirs until the bound on parked answers has made room and
-// their memory is free: an answer that was reset holds it until its goroutine runs again. That bound is so low that answers
-// are reset before those that wait have taken all places, which would hold up the heads of other clients (S-12.6).
+// place is held from the first bytes that do not fit until the head has been written or waits for its client. At most
+// maxWaitingHeads may wait for clients without a place; further ones keep theirs. The bound on parked answers resets some
+// before all places are taken, which would hold up the heads of other clients (S-12.6).
 const (
 	maxLargeHeads   = 48
 	maxWaitingHeads = 72
@@ -42,8 +41,6 @@ type headPlaces struct {
 	mu sync.Mutex
 	// clients are the clients with waiting heads, in the order of their turns.
 	clients []*headLine
-	// waiting is how many heads wait.
-	waiting int
 	// left is when a head last stopped waiting.
 	left time.Time
 	// late ends the waits of heads that have waited for long enough. It is nil while no head waits.
@@ -91,7 +88,6 @@ func (p *headPlaces) join(client *share.Client) *headWaiter {
 		w.ended <- headHasPlace
 		return w
 	}
-	p.waiting++
 	if at := p.lineOf(client); at >= 0 {
 		p.clients[at].waiters = append(p.clients[at].waiters, w)
 	} else {
@@ -133,18 +129,16 @@ func (w *headWaiter) leave(result headWait) {
 	if at < 0 {
 		return
 	}
-	p.waiting--
 	if p.clients[line].waiters = slices.Delete(waiters, at, at+1); len(waiters) == 1 {
 		p.clients = slices.Delete(p.clients, line, line+1)
 	}
 	w.ended <- result
 }
 
-// end ends the wait of the first head of a line. It is then the turn of the other clients. The caller holds mu.
+// end ends the wait of the first head of a line, which then moves to the back. The caller holds mu.
 func (p *headPlaces) end(line int, result headWait) {
 	l := p.clients[line]
 	w := l.waiters[0]
-	p.waiting--
 	p.clients = slices.Delete(p.clients, line, line+1)
 	if l.waiters = slices.Delete(l.waiters, 0, 1); len(l.waiters) > 0 {
 		p.clients = append(p.clients, l)
@@ -159,9 +153,15 @@ func (p *headPlaces) endLate() {
 	defer p.mu.Unlock()
 	now := time.Now()
 	for len(p.clients) > 0 {
-		oldest := slices.MinFunc(p.clients, func(a, b *headLine) int { return a.waiters[0].since.Compare(b.waiters[0].since) })
-		waited := now.Sub(oldest.waiters[0].since)
-		pause := min(largeHeadPause, max(0, largeHeadMost-waited)/time.Duration(p.waiting))
+		waiting, oldest := 0, now
+		for _, l := range p.clients {
+			waiting += len(l.waiters)
+			if first := l.waiters[0].since; first.Before(oldest) {
+				oldest = first
+			}
+		}
+		waited := now.Sub(oldest)
+		pause := min(largeHeadPause, max(0, largeHeadMost-waited)/time.Duration(waiting))
 		if left := max(largeHeadWait-waited, pause-now.Sub(p.left)); left > 0 {
 			p.late.Reset(left)
 			return
@@ -171,15 +171,15 @@ func (p *headPlaces) endLate() {
 	p.late = nil
 }
 
-// queuedHeads are the places of large heads that are in the output of a connection. Each head is in memory until the output is
-// written, and on a busy machine hundreds of connections may have output at the same time (S-12.8). A client that takes
-// nothing must not keep places from others, so they are given back before the connection waits for it.
+// queuedHeads holds the places of the large heads in a connection's output. A head is in memory until the output is written,
+// and on a busy machine hundreds of connections may have output at the same time (S-12.8). The places are given back before
+// the connection waits for its client: a client that reads nothing must not keep them from others.
 type queuedHeads struct {
 	from *headPlaces
 	n    atomic.Int32
 }
 
-// hold adds a place. Calls must not overlap.
+// hold adds a place. The caller holds the mu of the connection.
 func (q *queuedHeads) hold(from *headPlaces) {
 	if q.from == nil {
 		q.from = from

@@ -84,7 +84,8 @@ type upstreamCall struct {
 	// blockedSince is when, on the sweeper's clock, the call began to wait for its client. It is 0 while the call does
 	// not wait.
 	blockedSince atomic.Int64
-	progress     callProgress
+	// progress tells whether the client takes bytes during such a wait.
+	progress callProgress
 	// delivering reports whether the owner has begun to take the response.
 	delivering atomic.Bool
 }
@@ -99,8 +100,8 @@ type callOwner interface {
 	stop()
 	// placed is called once the call has a connection, waits in the queue for one, or was refused a place in the queue.
 	placed()
-	// acknowledged returns how many of the bytes that were written the client has taken. ok is false if that is not known, or does
-	// not matter because blocks is called whenever it takes some.
+	// acknowledged returns how many bytes the client has taken so far. ok is false if that is unknown, or not needed because
+	// the owner calls blocks whenever the client takes some.
 	acknowledged() (n uint64, ok bool)
 }
 

@@ -125,8 +125,7 @@ func (c *upstreamCall) state(used int64) (state share.State, since int64) {
 	return share.Streaming, used
 }
 
-// callProgress finds out whether a call that waits for its client is slow or blocked: whether the client takes what was written
-// before.
+// callProgress distinguishes a client that reads slowly from one that reads nothing.
 type callProgress struct {
 	mu sync.Mutex
 	// wait is when the wait began that was looked at last, taken is what the client had taken then, and moved is when that
@@ -144,8 +143,8 @@ const (
 	stepTime = int64(250 * time.Millisecond)
 )
 
-// since returns since when the call counts as blocked by its client: since blocked, when the wait began, or for a client that
-// has taken bytes since then, since stepTime after that.
+// since returns when the client began to block the call. That is blocked, the beginning of the wait, or, if the owner knows
+// what the client takes, stepTime after the client last took something.
 func (p *callProgress) since(c *upstreamCall, blocked int64) int64 {
 	now := c.clock()
 	if now-blocked < slowAfter {

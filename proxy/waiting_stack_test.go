@@ -144,11 +144,7 @@ func alone(t *testing.T) bool {
 }
 
 // goroutinesIn returns the number of goroutines that are in a method.
-func goroutinesIn(method string) int {
-	var all bytes.Buffer
-	_ = pprof.Lookup("goroutine").WriteTo(&all, 2) // a bytes.Buffer never fails
-	return strings.Count(all.String(), method)
-}
+func goroutinesIn(method string) int { return goroutinesWaiting("", method) }
 
 // stacksInUse returns the memory of all stacks in bytes.
 func stacksInUse() int64 {
@@ -160,12 +156,12 @@ func stacksInUse() int64 {
 	return int64(m.StackInuse)
 }
 
-// goroutinesWaiting returns the number of goroutines in a method that wait for something, such as "chan receive".
-func goroutinesWaiting(what, method string) (n int) {
+// goroutinesWaiting returns the number of goroutines that are in a method and in the given state, such as "chan receive".
+func goroutinesWaiting(state, method string) (n int) {
 	var all bytes.Buffer
 	_ = pprof.Lookup("goroutine").WriteTo(&all, 2) // a bytes.Buffer never fails
 	for one := range strings.SplitSeq(all.String(), "\n\n") {
-		if strings.Contains(one, "["+what) && strings.Contains(one, method) {
+		if strings.Contains(one, "["+state) && strings.Contains(one, method) {
 			n++
 		}
 	}

@@ -30,7 +30,7 @@ type Holder struct {
 	State    State
 	// For is how long the exchange has been in that state.
 	For time.Duration
-	// Unread reports whether it waits, if it is Blocked, for the client to read the response.
+	// Unread reports whether a Blocked exchange waits for the client to read the response, not to send the request.
 	Unread bool
 	// Ending reports whether the holder was chosen before, so that its connection will soon be free.
 	Ending bool
@@ -169,8 +169,8 @@ func (c *chooser) serve(n need) {
 
 // limit returns why the holder may be ended for a request of a client within its share, or None if it may not. For an
 // upstream below the reserve, it does not take from another one below the reserve, whose own requests would get the
-// connection back. An upload that its client holds up does not give way to requests for an upstream that would have as much
-// as before.
+// connection back. For an upstream at its share, a response that its client leaves unread gives way, but an upload that its
+// client holds up does not.
 func (c *chooser) limit(h *Holder, n need) Limit {
 	above := c.above(h)
 	spare := c.upstreams[h.Upstream] > reserve(c.slots.limit)
@@ -244,9 +244,8 @@ func worse(a, b *Holder) bool {
 	return worseState(a, b)
 }
 
-// worseState reports whether a comes before b because of their states. The order is: blocked by its client, unread
-// responses before others, longest first;
-// waiting for its upstream, longest first; streaming, newest first.
+// worseState reports whether a comes before b because of their states. The order is: blocked by its client, unread responses
+// before uploads, longest first; waiting for its upstream, longest first; streaming, newest first.
 func worseState(a, b *Holder) bool {
 	switch {
 	case a.rank() != b.rank():
