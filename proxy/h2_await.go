@@ -193,7 +193,7 @@ func (s *h2Stream) park() bool {
 	if !s.mayPark() || s.exchange.call.conn != nil && large == 0 {
 		return false // the shares of upstream connections bound these streams
 	}
-	// A large head counts twice, for the answer's buffer and for the output (see maxLargeHeads).
+	// A large head counts twice, for the answer's buffer and for the output.
 	cost := parkedStreamBytes + int64(cap(s.buffer)+len(s.direct)+s.head.Memory()+2*large)
 	s.place.conn, s.place.client, s.place.stream, s.parked = h, s.request.Client, s.id, true
 	if !h.server.registry.parked.enter(&s.place, s.request.Account, cost) {

@@ -11,22 +11,23 @@ import (
 
 // maxLargeHeads is the number of responses whose heads do not fit into a usual buffer and that may be in memory at a time. A
 // place is held from the first bytes that do not fit until the head has been written or waits for its client. At most
-// maxWaitingHeads may wait for clients without a place; further ones keep theirs. The bound on parked answers resets some
-// before all places are taken, which would hold up the heads of other clients (S-12.6).
+// maxWaitingHeads may wait for clients without a place; further ones keep theirs until the bound on parked answers has made
+// room. With more of them, a storm of requests would meet that bound, and responses of clients that read would be reset.
 const (
 	maxLargeHeads   = 48
-	maxWaitingHeads = 72
+	maxWaitingHeads = 32
 )
 
 // largeHeadWait is how long a head waits for a place before it may do without. All places are taken for that long only if
 // upstreams take long to send the rest of their heads, or in a storm of requests. Each time that no head has stopped
 // waiting for largeHeadPause, one does without. The pause is shorter if some would otherwise wait for more than
-// largeHeadMost. All must arrive within a second (S-12.6), even if no place ever becomes free, and even if a request waits
-// twice: for the head of a forward_auth service's answer, and for that of the response.
+// largeHeadMost. All must arrive within a second (S-12.6), even if no place ever becomes free. A request may have to wait twice,
+// for the head of a forward_auth service's answer and for that of the response, so a single one may take largeHeadWait at
+// most. If both times are much shorter, more heads of a storm do without a place, and responses are reset for want of memory.
 const (
-	largeHeadWait  = 300 * time.Millisecond
+	largeHeadWait  = 450 * time.Millisecond
 	largeHeadPause = 10 * time.Millisecond
-	largeHeadMost  = 450 * time.Millisecond
+	largeHeadMost  = 900 * time.Millisecond
 )
 
 // headPlaces bounds how many large heads are in memory. While all places are taken, the clients whose heads wait take turns:

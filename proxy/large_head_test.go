@@ -256,39 +256,6 @@ func TestAnAnswerWithALargeHeadCountsAsParked(t *testing.T) {
 	}
 }
 
-// TestParkedAnswersAreResetBeforeTheyHaveTakenAllPlaces parks answers with large heads until the bound on parked answers is met.
-// Those for which there is no room without a place keep theirs, but some places must be left for other clients.
-func TestParkedAnswersAreResetBeforeTheyHaveTakenAllPlaces(t *testing.T) {
-	server := &siteServer{registry: newConnRegistry(10, 10, deadline.NewSweeper())}
-	account, ahead := &clientAccount{}, placesFor(maxLargeHeads)
-	parked := &server.registry.parked
-	for n := 1; ; n++ {
-		s := h2Streams.New().(*h2Stream)
-		s.conn = &h2Conn{server: server}
-		s.request = Request{Account: account}
-		r := &upstreamResponse{conn: &upstreamConn{lookahead: ahead}, buffer: make([]byte, upstreamBufferBytes)}
-		if err := r.grow(); err != nil {
-			t.Fatal(err)
-		}
-		s.exchange.call.response = r
-		s.leaveHead()
-		s.conn.mu.Lock()
-		large := s.exchange.call.unusual()
-		full := parked.enter(&s.place, account, parkedStreamBytes+int64(2*large))
-		s.conn.mu.Unlock()
-		taken := ahead.heads.taken.Load()
-		if taken > maxLargeHeads*7/8 {
-			t.Fatalf("%d answers have taken %d of %d places, and none is reset", n, taken, maxLargeHeads)
-		}
-		if full {
-			if taken == 0 {
-				t.Errorf("%d answers wait without a place, so their bound has no effect", n)
-			}
-			return
-		}
-	}
-}
-
 // TestALargeHeadEnlargesTheOutputOnce queues a head of many fields: the output does not outgrow one buffer after the other,
 // each of which would be garbage (S-12.8).
 func TestALargeHeadEnlargesTheOutputOnce(t *testing.T) {
