@@ -22,8 +22,8 @@ const (
 // upstreams take long to send the rest of their heads, or in a storm of requests. Each time that no head has stopped
 // waiting for largeHeadPause, one does without. The pause is shorter if some would otherwise wait for more than
 // largeHeadMost. All must arrive within a second (S-12.6), even if no place ever becomes free. A request may have to wait twice,
-// for the head of a forward_auth service's answer and for that of the response, so a single one may take largeHeadWait at
-// most. If both times are much shorter, more heads of a storm do without a place, and responses are reset for want of memory.
+// for the head of a forward_auth service's answer and for that of the response, so largeHeadWait is less than half a second.
+// With much shorter times, more heads of a storm would do without a place, and the bound on parked answers would reset them.
 const (
 	largeHeadWait  = 450 * time.Millisecond
 	largeHeadPause = 10 * time.Millisecond
