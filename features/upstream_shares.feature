@@ -151,6 +151,7 @@ Feature: Fair shares of the connections to upstreams
       Examples: together they hold all connections
         | requests |
         | 16       |
+        | 90       |
 
   Rule: A share is enforced only while others wait, and says so
 

@@ -38,14 +38,8 @@ func TestTheSearchForVictimsDoesNotCompareEveryHolderForEveryRequest(t *testing.
 				}
 			}
 			c := newChooser(s, holders)
-			victims := 0
-			for _, n := range s.needs(start.Add(patience)) {
-				if _, ok := c.choose(n); ok {
-					victims++
-				}
-			}
-			if victims != test.victims {
-				t.Errorf("%d victims, want %d", victims, test.victims)
+			if victims, _ := c.victims(s.impatient(start.Add(patience))); len(victims) != test.victims {
+				t.Errorf("%d victims, want %d", len(victims), test.victims)
 			}
 			if c.looks > test.looks {
 				t.Errorf("%d holders were compared, want at most %d", c.looks, test.looks)
@@ -79,7 +73,12 @@ func TestGroupsGiveTheSameVictimsAsAllHolders(t *testing.T) {
 			}
 		}
 		c, all := newChooser(s, slices.Clone(holders)), newChooser(s, slices.Clone(holders))
-		for _, n := range s.needs(start.Add(patience)) {
+		granted := map[any]int{}
+		for _, w := range s.impatient(start.Add(patience)) {
+			n, ok := s.need(w, granted)
+			if !ok {
+				continue
+			}
 			got, ok := c.choose(n)
 			want, wantOK := all.chooseFromAll(n)
 			if ok != wantOK || got.At == want.At && got.Limit != want.Limit || ok && (worse(&c.holders[got.At], &all.holders[want.At]) || worse(&all.holders[want.At], &c.holders[got.At])) {
@@ -88,6 +87,7 @@ func TestGroupsGiveTheSameVictimsAsAllHolders(t *testing.T) {
 			if !ok {
 				continue
 			}
+			n.grant(granted)
 			chosen[got.Limit]++
 			if got.At != want.At { // equally bad, so both choosers continue alike
 				break

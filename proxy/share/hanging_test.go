@@ -53,7 +53,7 @@ func TestUpstreamsThatHangKeepNoOtherUpstreamWaiting(t *testing.T) {
 	for hanging := 1; hanging <= 8; hanging++ {
 		for _, clients := range []int{1, 2, 5, 20} {
 			t.Run(fmt.Sprintf("%d upstreams, %d clients", hanging, clients), func(t *testing.T) {
-				for seed := range uint64(5) {
+				for seed := range uint64(20) {
 					w := hangingWorld(t, seed, hanging, clients)
 					healthy, another := w.upstreams[hanging], &Client{}
 					for n := range 20 {

@@ -8,7 +8,7 @@ import (
 
 // need describes a request for which a holder of a connection has to give way.
 type need struct {
-	pair
+	*Waiter
 	// of is the upstream whose connection is needed: the request's own, if it has reached its share or its own bound. It is
 	// nil if any connection will do.
 	of *Upstream
@@ -21,27 +21,27 @@ type need struct {
 	reserve bool
 }
 
-// needs returns the need of each request that has waited too long, in the order in which they get slots.
-func (s *Slots) needs(now time.Time) []need {
+// promise lets requests go before all others, because exchanges are ended for them. Otherwise the client whose exchange was
+// ended could get the connection back: it is below its share again, and its next request may have waited for longer.
+func (s *Slots) promise(needs []need) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var needs []need
-	granted := map[any]int{} // what each would hold after the requests before it are served
-	for _, w := range s.impatient(now) {
-		if n, ok := s.need(w.pair, granted); ok {
-			needs = append(needs, n)
+	for _, n := range needs {
+		if l := s.byPair[n.pair]; l != nil && slices.Index(l.waiters, n.Waiter) >= l.due { // it may wait no longer
+			l.due++
 		}
 	}
-	return needs
 }
 
-// impatient returns the requests that have waited too long, in the order in which they get slots. The caller holds mu.
+// impatient returns the requests that have waited too long, in the order in which they get slots.
 func (s *Slots) impatient(now time.Time) []*Waiter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var byRank [ranks][]*Waiter
 	for _, l := range s.lines {
-		rank := s.rank(l.pair)
-		for _, w := range l.waiters[:min(quarter(s.limit), len(l.waiters))] {
+		for at, w := range l.waiters[:min(quarter(s.limit), len(l.waiters))] {
 			if now.Sub(w.since) >= patience {
+				rank := s.rank(l, at)
 				byRank[rank] = append(byRank[rank], w)
 			}
 		}
@@ -52,26 +52,35 @@ func (s *Slots) impatient(now time.Time) []*Waiter {
 	return slices.Concat(byRank[:]...)
 }
 
-// need returns what a request needs, given what was granted to those before it. It returns false if no exchange may be ended
-// for it. The caller holds mu.
-func (s *Slots) need(p pair, granted map[any]int) (n need, ok bool) {
-	c, u := p.client, p.upstream
-	n = need{pair: p, reserve: u.Used()+granted[u] < reserve(s.limit)}
+// need returns what a request needs, given how many connections its client and its upstream get from the exchanges that are
+// ended for the requests before it. It returns false if no exchange may be ended for it.
+func (s *Slots) need(w *Waiter, granted map[any]int) (n need, ok bool) {
+	s.mu.Lock()
+	full := w.upstream.full()
+	s.mu.Unlock()
+	c, u := w.client, w.upstream
+	n = need{Waiter: w, reserve: u.Used()+granted[u] < reserve(s.limit)}
 	over := u.Used()+granted[u] >= s.ofUpstream(u)
 	switch {
-	case c.Used() >= quarter(s.limit) && !over && !u.full():
-		granted[u]++
+	case c.Used() >= quarter(s.limit) && !over && !full:
 		n.own = true
-		return n, true
 	case c.Used()+granted[c] >= quarter(s.limit), s.reached(c, u) == OfClient:
 		return need{}, false
-	case u.full():
+	case full:
 		n.of = u
 	case over:
 		n.of, n.ofClient = u, true
-	default:
-		granted[u]++
 	}
-	granted[c]++
 	return n, true
+}
+
+// grant counts the connection that the request with this need gets. One that its client or its upstream gives up for it does
+// not count.
+func (n *need) grant(granted map[any]int) {
+	if !n.own {
+		granted[n.client]++
+	}
+	if n.of == nil {
+		granted[n.upstream]++
+	}
 }

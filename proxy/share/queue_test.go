@@ -102,3 +102,34 @@ func TestAClientWithFewRequestsIsNeverRefusedWhileOthersHaveMore(t *testing.T) {
 		}
 	}
 }
+
+// TestTheRequestForWhichAnExchangeIsEndedGetsItsConnection has four clients that hold all connections to an upstream, do not
+// read, and have requests that have waited for longer than the one of a fifth client. Each time an exchange is ended, its
+// client is below its share again.
+func TestTheRequestForWhichAnExchangeIsEndedGetsItsConnection(t *testing.T) {
+	start := time.Unix(1000, 0)
+	s := New(64)
+	u := &Upstream{Held: func(*Client) int { return 0 }}
+	var holders []Holder
+	clients := []*Client{{}, {}, {}, {}}
+	for _, c := range clients {
+		for range quarter(64) {
+			s.Acquire(c, u, start)
+			holders = append(holders, Holder{Client: c, Upstream: u, State: Blocked, For: time.Hour, Unread: true})
+		}
+	}
+	for _, c := range clients {
+		s.Acquire(c, u, start)
+	}
+	w, _, _ := s.Acquire(&Client{}, u, start)
+	victims := s.Victims(start.Add(patience), holders)
+	if len(victims) != 1 {
+		t.Fatalf("got %+v, want one", victims)
+	}
+	victim := &holders[victims[0].At]
+	Leave(victim.Client, victim.Upstream)
+	s.Freed(victim.Upstream)
+	if len(w.Ready) != 1 {
+		t.Error("the connection went to another request")
+	}
+}

@@ -3,15 +3,16 @@ package share
 // The ranks of waiting requests, lowest first. A client within its share goes before one that has reached its share,
 // whatever their upstreams have, because the latter may be why an upstream is above its share.
 const (
+	// dueNow is a request for which an exchange was ended.
+	dueNow = iota
 	// belowReserve is a request to an upstream that uses less than the reserve, withinShare one to an upstream that uses less
 	// than its share, and aboveShare any other.
-	belowReserve = iota
+	belowReserve
 	withinShare
 	aboveShare
-	// clientReached is added if the client has reached its share.
-	clientReached
-	// ranks is the number of ranks.
-	ranks = 2 * clientReached
+	// ranks is the number of ranks. clientReached is added to each of the last three if the client has reached its share.
+	ranks         = aboveShare + 1 + clientReached
+	clientReached = aboveShare - dueNow
 )
 
 // next returns the line whose first waiter gets the next slot: of the lines with the lowest rank, the one that has waited
@@ -23,7 +24,7 @@ func (s *Slots) next(given *Upstream) *line {
 		if l.upstream != given && l.upstream.full() {
 			continue
 		}
-		rank := s.rank(l.pair)
+		rank := s.rank(l, 0)
 		if first[rank] == nil || l.waiters[0].turn < first[rank].waiters[0].turn {
 			first[rank] = l
 		}
@@ -36,16 +37,18 @@ func (s *Slots) next(given *Upstream) *line {
 	return nil
 }
 
-// rank returns the rank of a request of the client to the upstream.
-func (s *Slots) rank(p pair) int {
+// rank returns the rank of a request by its place in its line.
+func (s *Slots) rank(l *line, at int) int {
 	rank := aboveShare
-	switch used, share := p.upstream.Used(), s.ofUpstream(p.upstream); {
+	switch used, share := l.upstream.Used(), s.ofUpstream(l.upstream); {
+	case at < l.due:
+		return dueNow
 	case used < min(share, reserve(s.limit)):
 		rank = belowReserve
 	case used < share:
 		rank = withinShare
 	}
-	if s.reached(p.client, p.upstream) == OfClient {
+	if s.reached(l.client, l.upstream) == OfClient {
 		rank += clientReached
 	}
 	return rank

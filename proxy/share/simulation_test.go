@@ -3,6 +3,7 @@ package share
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -144,11 +145,16 @@ func (w *world) free(u *Upstream) {
 	}
 }
 
-// expected returns the model's choice among the requests that could be served. It prefers those whose client is within its
-// share. Among these it prefers an upstream that uses less than the reserve, then one that uses less than its share. Among
+// expected returns the model's choice among the requests that could be served. It prefers those for which exchanges are
+// ended, then those whose client is within its share. Among these it prefers an upstream that uses less than the reserve, then one that uses less than its share. Among
 // these it takes the request that came first.
 func (w *world) expected(given *Upstream) *Waiter {
 	limit := w.slots.limit
+	for _, waiter := range w.waiting {
+		if w.due(waiter) && (waiter.upstream == given || !w.full(waiter.upstream)) {
+			return waiter
+		}
+	}
 	for _, within := range []bool{true, false} {
 		for _, most := range []int{max(1, limit/16), limit} {
 			for _, waiter := range w.waiting {
@@ -168,6 +174,12 @@ func (w *world) expected(given *Upstream) *Waiter {
 		}
 	}
 	return nil
+}
+
+// due reports whether an exchange was ended for the request.
+func (w *world) due(waiter *Waiter) bool {
+	line := w.slots.byPair[waiter.pair]
+	return slices.Index(line.waiters, waiter) < line.due
 }
 
 // granted takes the grant that the model's choice must have received.
@@ -227,6 +239,15 @@ func (w *world) reclaim() {
 	if len(victims) > len(w.waiting) {
 		w.t.Fatalf("%d requests are ended for %d that wait", len(victims), len(w.waiting))
 	}
+	due := 0
+	for _, waiter := range w.waiting {
+		if w.due(waiter) {
+			due++
+		}
+	}
+	if due < len(victims) {
+		w.t.Fatalf("%d requests are ended for %d", len(victims), due)
+	}
 	var ended []*holding
 	for _, v := range victims {
 		h := w.holding[v.At]
@@ -244,6 +265,11 @@ func (w *world) reclaim() {
 				w.finish(i, false)
 				break
 			}
+		}
+	}
+	for _, waiter := range w.waiting {
+		if w.due(waiter) && !w.full(waiter.upstream) {
+			w.t.Fatalf("an exchange was ended for a request, and another one got its connection")
 		}
 	}
 }

@@ -40,6 +40,8 @@ type line struct {
 	pair
 	at      int
 	waiters []*Waiter
+	// due is the number of its first waiters for which exchanges are ended.
+	due int
 }
 
 // Waiter is a request that waits for a connection.
@@ -131,6 +133,9 @@ func (s *Slots) remove(l *line, i int) *Waiter {
 	last := len(l.waiters) - 1
 	l.waiters[last] = nil
 	l.waiters = l.waiters[:last]
+	if i < l.due {
+		l.due--
+	}
 	w.client.waiting--
 	w.upstream.waiting--
 	s.wanted.Add(-1)

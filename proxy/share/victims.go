@@ -49,23 +49,16 @@ type Victim struct {
 // Victims chooses the holders to end for the requests that have waited long enough, one for each. For a request of a client
 // within its share, it chooses a holder whose client or upstream is above its share, or else one whose client holds it up.
 // If the request's upstream uses less than the reserve, any holder of an upstream that uses more will do. For a request of a
-// client that has reached its share, Victims chooses one of that client's own holders, to another upstream.
+// client that has reached its share, Victims chooses one of that client's own holders, to another upstream. The requests for
+// which holders are ended get the next slots.
 func (s *Slots) Victims(now time.Time, holders []Holder) []Victim {
-	needs := s.needs(now)
-	if len(needs) == 0 {
+	waiters := s.impatient(now)
+	if len(waiters) == 0 {
 		return nil
 	}
 	c := newChooser(s, holders)
-	ending := min(c.ending, len(needs))
-	for _, n := range needs[:ending] {
-		c.serve(n)
-	}
-	var victims []Victim
-	for _, n := range needs[ending:] {
-		if v, ok := c.choose(n); ok {
-			victims = append(victims, v)
-		}
-	}
+	victims, served := c.victims(waiters)
+	s.promise(served)
 	return victims
 }
 
@@ -108,6 +101,29 @@ func newChooser(s *Slots, holders []Holder) *chooser {
 	}
 	c.groups = groupsOf(holders)
 	return c
+}
+
+// victims chooses the holders to end for requests, and returns the needs of those that get a connection.
+func (c *chooser) victims(waiters []*Waiter) (victims []Victim, served []need) {
+	granted := map[any]int{} // by client and by upstream
+	for _, w := range waiters {
+		n, ok := c.slots.need(w, granted)
+		switch {
+		case !ok:
+			continue
+		case len(served) < c.ending:
+			c.serve(n)
+		default:
+			v, ok := c.choose(n)
+			if !ok {
+				continue
+			}
+			victims = append(victims, v)
+		}
+		n.grant(granted)
+		served = append(served, n)
+	}
+	return victims, served
 }
 
 // question returns what the choice for a need depends on.
