@@ -353,7 +353,8 @@ Feature: Metrics
     @S-9.3
     Scenario: It is answered when every connection is in use
       Given the setting "max_connections" is 2
-      And an upstream "slow" that waits
+      # It has begun its responses: requests to an upstream that answers nothing give way to clients that wait.
+      And an upstream "slow" that streams "one|two"
       And the site "b.example.test" is served from the upstream "slow"
       And the proxy is running
       And the client "one" begins to request "https://b.example.test/"
