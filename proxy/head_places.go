@@ -22,8 +22,8 @@ const (
 // upstreams take long to send the rest of their heads, or in a storm of requests. Each time that no head has stopped
 // waiting for largeHeadPause, one does without. The pause is shorter if some would otherwise wait for more than
 // largeHeadMost. All must arrive within a second (S-12.6), even if no place ever becomes free. A request may have to wait twice,
-// for the head of a forward_auth service's answer and for that of the response, so largeHeadWait is less than half a second.
-// With much shorter times, more heads of a storm would do without a place, and the bound on parked answers would reset them.
+// for the head of a forward_auth service's answer and for that of the response: both waits together count. With much shorter
+// times, more heads of a storm would do without a place, and the bound on parked answers would reset them.
 const (
 	largeHeadWait  = 450 * time.Millisecond
 	largeHeadPause = 10 * time.Millisecond
@@ -48,7 +48,7 @@ type headPlaces struct {
 	late *time.Timer
 }
 
-// headLine lists the waiting heads of one client, in the order of their arrival.
+// headLine lists the waiting heads of one client, those that have waited longest first.
 type headLine struct {
 	client  *share.Client
 	waiters []*headWaiter
@@ -58,7 +58,8 @@ type headLine struct {
 type headWaiter struct {
 	places *headPlaces
 	client *share.Client
-	since  time.Time
+	// since is when the head began to wait. If its request had waited for another head before, it is earlier by that time.
+	since time.Time
 	// ended receives the result of the wait.
 	ended chan headWait
 }
@@ -78,10 +79,10 @@ const (
 // full reports whether all places are taken.
 func (p *headPlaces) full() bool { return p.most > 0 && int(p.taken.Load()) >= p.most }
 
-// join takes a place for a head of the client, or begins to wait for one. The wait ends when the waiter has received its
-// result, or with leave.
-func (p *headPlaces) join(client *share.Client) *headWaiter {
-	w := &headWaiter{places: p, client: client, since: time.Now(), ended: make(chan headWait, 1)}
+// join takes a place for a head of the client, or begins to wait for one. waited is how long the same request has waited for
+// places before. The wait ends when the waiter has received its result, or with leave.
+func (p *headPlaces) join(client *share.Client, waited time.Duration) *headWaiter {
+	w := &headWaiter{places: p, client: client, since: time.Now().Add(-waited), ended: make(chan headWait, 1)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.full() {
@@ -90,14 +91,26 @@ func (p *headPlaces) join(client *share.Client) *headWaiter {
 		return w
 	}
 	if at := p.lineOf(client); at >= 0 {
-		p.clients[at].waiters = append(p.clients[at].waiters, w)
+		p.clients[at].add(w)
 	} else {
 		p.clients = append(p.clients, &headLine{client, []*headWaiter{w}})
 	}
-	if p.late == nil {
-		p.late = time.AfterFunc(largeHeadWait, p.endLate)
+	switch left := max(0, largeHeadWait-waited); {
+	case p.late == nil:
+		p.late = time.AfterFunc(left, p.endLate)
+	case waited > 0: // it may be the next one whose wait ends
+		p.late.Reset(0)
 	}
 	return w
+}
+
+// add adds a head to the line.
+func (l *headLine) add(w *headWaiter) {
+	at := len(l.waiters)
+	for at > 0 && w.since.Before(l.waiters[at-1].since) {
+		at--
+	}
+	l.waiters = slices.Insert(l.waiters, at, w)
 }
 
 // lineOf returns the index of the client's line, or -1. The caller holds mu.

@@ -39,10 +39,10 @@ func TestALargeHeadWaitsForAPlace(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				places := &headPlaces{most: 1}
 				var client share.Client
-				places.join(&client)
+				places.join(&client, 0)
 				begin := time.Now()
 				for range c.before {
-					w := places.join(&client)
+					w := places.join(&client, 0)
 					go func() {
 						if <-w.ended == headHasPlace {
 							time.Sleep(c.freed)
@@ -51,7 +51,7 @@ func TestALargeHeadWaitsForAPlace(t *testing.T) {
 					}()
 				}
 				time.AfterFunc(c.freed, places.give)
-				result := <-places.join(&client).ended
+				result := <-places.join(&client, 0).ended
 				want := headHasNone
 				if c.place {
 					want = headHasPlace
@@ -65,18 +65,91 @@ func TestALargeHeadWaitsForAPlace(t *testing.T) {
 	}
 }
 
+// TestARequestThatWaitsTwiceWaitsNoLonger has requests that wait for a place, do without one, and wait for another one at once.
+// No place becomes free.
+func TestARequestThatWaitsTwiceWaitsNoLonger(t *testing.T) {
+	for _, c := range []struct {
+		requests int
+		within   time.Duration
+	}{
+		{1, largeHeadWait + largeHeadPause},
+		{2, largeHeadWait + 3*largeHeadPause},
+		{60, largeHeadMost},
+		{400, largeHeadMost},
+	} {
+		t.Run(fmt.Sprint(c.requests), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				places := &headPlaces{most: 1}
+				clients := make([]share.Client, 3)
+				places.join(nil, 0)
+				begin := time.Now()
+				var ended sync.WaitGroup
+				for i := range c.requests {
+					ended.Go(func() {
+						client := &clients[i%len(clients)]
+						<-places.join(client, 0).ended
+						<-places.join(client, time.Since(begin)).ended
+					})
+				}
+				ended.Wait()
+				if took := time.Since(begin); took > c.within {
+					t.Errorf("they waited for %v, want at most %v", took, c.within)
+				}
+			})
+		})
+	}
+}
+
+// TestARequestThatHasWaitedComesFirst has a request that has waited before join the line after others.
+func TestARequestThatHasWaitedComesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		places := &headPlaces{most: 1}
+		var client share.Client
+		places.join(nil, 0)
+		waits := [...]time.Duration{0, 0, 50 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond}
+		var waiters []*headWaiter
+		for _, waited := range waits {
+			waiters = append(waiters, places.join(&client, waited))
+		}
+		for _, next := range []int{2, 4, 3, 0, 1} {
+			places.give()
+			synctest.Wait()
+			if len(waiters[next].ended) != 1 {
+				t.Errorf("request %d did not get its place", next)
+			}
+		}
+		time.Sleep(largeHeadWait)
+	})
+}
+
+// TestARequestThatHasWaitedDoesWithoutAPlaceBeforeOthers has a request that has waited before join after another client's.
+func TestARequestThatHasWaitedDoesWithoutAPlaceBeforeOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		places := &headPlaces{most: 1}
+		places.join(nil, 0)
+		other := places.join(new(share.Client), 0)
+		time.Sleep(largeHeadWait / 9)
+		begin := time.Now()
+		<-places.join(new(share.Client), largeHeadWait/2).ended
+		if took := time.Since(begin); took != largeHeadWait/2 {
+			t.Errorf("it waited for %v, want %v", took, largeHeadWait/2)
+		}
+		<-other.ended
+	})
+}
+
 // TestAHundredHeadsDoWithoutAPlaceOneAfterTheOther looks at when the heads of several clients do without a place that never
 // becomes free. None waits for more than largeHeadMost, and few do without at the same time.
 func TestAHundredHeadsDoWithoutAPlaceOneAfterTheOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		places := &headPlaces{most: 1}
 		clients := make([]share.Client, 7)
-		places.join(nil)
+		places.join(nil, 0)
 		begin := time.Now()
 		var mu sync.Mutex
 		in := map[time.Duration]int{} // by tenths of the time from largeHeadWait to largeHeadMost
 		for i := range 100 {
-			w := places.join(&clients[i%len(clients)])
+			w := places.join(&clients[i%len(clients)], 0)
 			go func() {
 				<-w.ended
 				mu.Lock()
@@ -111,7 +184,7 @@ func TestClientsTakeTurnsAtLargeHeads(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, places become free: %v", c.name, free), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					places := &headPlaces{most: 1}
-					places.join(nil)
+					places.join(nil, 0)
 					clients := map[rune]*share.Client{}
 					var mu sync.Mutex
 					var got strings.Builder
@@ -119,7 +192,7 @@ func TestClientsTakeTurnsAtLargeHeads(t *testing.T) {
 						if clients[name] == nil {
 							clients[name] = new(share.Client)
 						}
-						w := places.join(clients[name])
+						w := places.join(clients[name], 0)
 						go func() {
 							if result := <-w.ended; (result == headHasPlace) != free {
 								t.Errorf("a head of %c: got the result %v", name, result)
@@ -151,8 +224,8 @@ func TestAHeadThatLeavesMakesWayForTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		places := &headPlaces{most: 1}
 		var a, b share.Client
-		held := places.join(&a)
-		waiters := []*headWaiter{places.join(&a), places.join(&a), places.join(&b), places.join(&a)}
+		held := places.join(&a, 0)
+		waiters := []*headWaiter{places.join(&a, 0), places.join(&a, 0), places.join(&b, 0), places.join(&a, 0)}
 		for _, i := range []int{1, 2} {
 			waiters[i].leave(headInterrupted)
 			waiters[i].leave(headHasNone) // the first result counts
@@ -191,7 +264,7 @@ func TestNoPlaceOfALargeHeadIsLost(t *testing.T) {
 			client := &clients[random.IntN(len(clients))]
 			ended.Go(func() {
 				time.Sleep(arrival)
-				w := places.join(client)
+				w := places.join(client, 0)
 				stop := time.AfterFunc(interrupted, func() { w.leave(headInterrupted) })
 				defer stop.Stop()
 				result := <-w.ended
@@ -223,7 +296,7 @@ func TestTheWaitForAPlaceCanBeInterrupted(t *testing.T) {
 			t.Run(fmt.Sprintf("more than %d bytes, cancelled before: %v", size, before), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					ahead := placesFor(1)
-					ahead.heads.join(nil)
+					ahead.heads.join(nil, 0)
 					ours, theirs := net.Pipe()
 					defer ours.Close()
 					defer theirs.Close()

@@ -91,10 +91,16 @@ func (r *upstreamResponse) grow() error {
 // awaitPlace takes a place for the head. It waits for one until the head may do without. usual reports whether the head may fit
 // into a usual buffer, and awaitPlace returns whether it still may.
 func (r *upstreamResponse) awaitPlace(ahead *lookahead, usual bool) (bool, error) {
-	w := ahead.heads.join(r.conn.client)
+	c := r.conn.holder
+	if c == nil {
+		c = new(upstreamCall) // a health check has none
+	}
+	begin := time.Now()
+	w := ahead.heads.join(r.conn.client, c.headWaited)
+	defer func() { c.headWaited += time.Since(begin) }()
 	r.conn.headWaiter.Store(w)
 	defer r.conn.headWaiter.Store(nil)
-	if c := r.conn.holder; c != nil && c.cancelled() != nil {
+	if c.cancelled() != nil {
 		w.leave(headInterrupted) // it was cancelled before there was a waiter to interrupt
 	}
 	if usual {

@@ -15,11 +15,16 @@ import (
 // placesFor returns a lookahead with n places for large heads.
 func placesFor(n int) *lookahead { return &lookahead{heads: headPlaces{most: n}} }
 
+// responseWithField returns a response with a field of n bytes.
+func responseWithField(n int) []byte {
+	return []byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: " + strings.Repeat("a", n) + "\r\n\r\nok")
+}
+
 // largeHeadResponse returns a response whose head did not fit into a usual buffer, and the places for such heads.
 func largeHeadResponse(t *testing.T) (*upstreamResponse, *lookahead) {
 	t.Helper()
 	ahead := placesFor(maxLargeHeads)
-	conn := &upstreamConn{lookahead: ahead, Conn: &piecesConn{rest: []byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: " + strings.Repeat("a", 2*upstreamBufferBytes) + "\r\n\r\nok"), piece: 10_000, end: io.EOF}}
+	conn := &upstreamConn{lookahead: ahead, Conn: &piecesConn{rest: responseWithField(2 * upstreamBufferBytes), piece: 10_000, end: io.EOF}}
 	conn.begin()
 	if err := conn.readHead(); err != nil {
 		t.Fatal(err)
@@ -136,7 +141,7 @@ func TestAHeadThatMayHaveToWaitBeginsInASmallBuffer(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					ahead := placesFor(1)
 					if full {
-						ahead.heads.join(nil)
+						ahead.heads.join(nil, 0)
 						time.AfterFunc(usualHeadWait/2, ahead.heads.give)
 					}
 					head := "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: " + strings.Repeat("a", c.value) + "\r\n\r\nok"
@@ -171,6 +176,36 @@ func TestAHeadThatMayHaveToWaitBeginsInASmallBuffer(t *testing.T) {
 	}
 }
 
+// TestALargeHeadOfARequestThatHasWaitedDoesNotWaitAgain has all places taken, and a request that has waited for one before
+// (S-12.6).
+func TestALargeHeadOfARequestThatHasWaitedDoesNotWaitAgain(t *testing.T) {
+	for _, c := range []struct{ before, want time.Duration }{
+		{0, largeHeadWait},
+		{largeHeadWait / 3, largeHeadWait - largeHeadWait/3},
+		{largeHeadWait, 0},
+		{2 * largeHeadWait, 0},
+	} {
+		t.Run(fmt.Sprintf("it has waited for %v", c.before), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ahead := placesFor(1)
+				ahead.heads.join(nil, 0)
+				call := &upstreamCall{headWaited: c.before}
+				conn := &upstreamConn{lookahead: ahead, holder: call, Conn: &piecesConn{rest: responseWithField(2 * upstreamBufferBytes), piece: 10_000, end: io.EOF}}
+				conn.begin()
+				began := time.Now()
+				if err := conn.readHead(); err != nil {
+					t.Fatal(err)
+				}
+				// It waits for a usual buffer first, and then for a large one.
+				if took := time.Since(began); took < c.want || took > c.want+largeHeadPause || call.headWaited != c.before+took {
+					t.Errorf("it waited for %v, and the request for %v; want %v and %v", took, call.headWaited, c.want, c.before+c.want)
+				}
+				conn.detach().release()
+			})
+		})
+	}
+}
+
 // TestALongHeadWaitsInASmallBuffer has all places taken until a head that has arrived must have waited for one for longer than a
 // head that may be usual (S-12.8).
 func TestALongHeadWaitsInASmallBuffer(t *testing.T) {
@@ -195,7 +230,7 @@ func TestALongHeadWaitsInASmallBuffer(t *testing.T) {
 				t.Fatal(err)
 			}
 			ahead := placesFor(1)
-			ahead.heads.join(nil)
+			ahead.heads.join(nil, 0)
 			conn.lookahead = ahead
 			head := "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-A: " + strings.Repeat("a", c.field) + "\r\n\r\n"
 			if _, err := io.WriteString(theirs, head+strings.Repeat("b", c.more)); err != nil {

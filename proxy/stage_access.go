@@ -105,6 +105,7 @@ func (p *pipeline) askService(x *exchange, rules *config.Access) *answer {
 	if err != nil {
 		return p.serviceFailed(x, rules, err)
 	}
+	x.call.headWaited = got.call.headWaited
 	if got.passes() {
 		x.letIn(rules, got)
 		return nil

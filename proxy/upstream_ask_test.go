@@ -151,6 +151,25 @@ func TestTheAnswerOfAServiceThatLetsNobodyInGoesToTheClient(t *testing.T) {
 	}
 }
 
+// TestTheWaitForTheHeadOfAServiceCounts has a service answer with a large head while all places of such heads are taken. The
+// response of the upstream must not wait for as long again (S-12.6).
+func TestTheWaitForTheHeadOfAServiceCounts(t *testing.T) {
+	p := newTestPipeline(t)
+	p.withService(t, config.Access{}, string(responseWithField(2*upstreamBufferBytes)))
+	heads := &p.upstreams.lookahead.heads
+	for !heads.full() {
+		heads.join(nil, 0)
+	}
+	x, client, _ := p.run(t, getRequest("/"))
+	if client.status != 200 || x.call.headWaited < largeHeadWait {
+		t.Errorf("got %d, and that the request has waited for %v; want at least %v", client.status, x.call.headWaited, largeHeadWait)
+	}
+	x.call.reset(x, x.request, &x.body, x.timer)
+	if x.call.headWaited != 0 {
+		t.Errorf("the next request has waited for %v already", x.call.headWaited)
+	}
+}
+
 func TestWithoutTheServiceNobodyPasses(t *testing.T) {
 	large := strings.Repeat("x", maxReplyBytes+1)
 	for _, c := range []struct {

@@ -52,6 +52,9 @@ type upstreamCall struct {
 	// of them had served a request before.
 	waited time.Duration
 	onKept bool
+	// headWaited is how long heads of responses to the call, and of the answer of a forward_auth service to its owner, have
+	// waited for places among large heads.
+	headWaited time.Duration
 	// goOn ends the wait for 100 (Continue).
 	goOn chan struct{}
 	// seen records events of the call that decide whether the connection may be used again.
@@ -123,7 +126,7 @@ type upstreamTarget struct {
 // reset prepares the call for a request, and forgets the previous one.
 func (c *upstreamCall) reset(owner callOwner, r *Request, body *requestBody, timer *deadline.Timer) {
 	c.owner, c.request, c.body, c.timer, c.client = owner, r, body, timer, nil
-	c.failedTime, c.connectTime, c.responseTime, c.waited, c.triesLeft = 0, 0, 0, 0, 0
+	c.failedTime, c.connectTime, c.responseTime, c.waited, c.headWaited, c.triesLeft = 0, 0, 0, 0, 0, 0
 	c.cause, c.conn, c.stopDial, c.opening = nil, nil, nil, nil
 	c.blockedSince.Store(0)
 	c.delivering.Store(false)

@@ -61,6 +61,22 @@ func TestChecksEndWithWhatWantsThem(t *testing.T) {
 	}
 }
 
+// TestACheckWithALargeHeadSucceeds checks an upstream whose answer has a large head, while all places of such heads are taken.
+func TestACheckWithALargeHeadSucceeds(t *testing.T) {
+	u := newUpstreams(100)
+	t.Cleanup(u.close)
+	address := rawUpstream(t, func(_ string, _ *bufio.Reader, conn net.Conn) {
+		_, _ = conn.Write(responseWithField(2 * upstreamBufferBytes))
+	})
+	for !u.lookahead.heads.full() {
+		u.lookahead.heads.join(nil, 0)
+	}
+	_, check := checked(t, u, address)
+	if err := check.run(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestManyReloadsKeepOneCheckEach changes what is checked many times.
 func TestManyReloadsKeepOneCheckEach(t *testing.T) {
 	leaks(t)

@@ -87,7 +87,7 @@ func TestALargeHeadWaitsWithASmallStack(t *testing.T) {
 			d := startDaemonWithSite(t, upstream, "", test.site(upstream))
 			heads := &d.shared.upstreams.lookahead.heads
 			for range maxLargeHeads {
-				heads.join(nil)
+				heads.join(nil, 0)
 			}
 			heads.late = time.AfterFunc(time.Hour, func() {}) // no head does without a place
 			before := stacksInUse()
