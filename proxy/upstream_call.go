@@ -127,7 +127,9 @@ type upstreamTarget struct {
 func (c *upstreamCall) reset(owner callOwner, r *Request, body *requestBody, timer *deadline.Timer) {
 	c.owner, c.request, c.body, c.timer, c.client = owner, r, body, timer, nil
 	c.failedTime, c.connectTime, c.responseTime, c.waited, c.headWaited, c.triesLeft = 0, 0, 0, 0, 0, 0
+	c.mu.Lock() // giveWay may still ask for the call's previous use of a connection
 	c.cause, c.conn, c.stopDial, c.opening = nil, nil, nil, nil
+	c.mu.Unlock()
 	c.blockedSince.Store(0)
 	c.delivering.Store(false)
 	c.pump.taken = false

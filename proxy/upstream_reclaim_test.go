@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -67,4 +68,22 @@ func TestACallWhoseClientTakesBytesIsNotBlockedForLong(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestACallIsReusedWhileItsPreviousUseIsToGiveWay has the search for exchanges to end come too late: the call already serves
+// the next request. The race detector must find nothing.
+func TestACallIsReusedWhileItsPreviousUseIsToGiveWay(t *testing.T) {
+	conn, call := &upstreamConn{uses: 1}, new(upstreamCall)
+	var late sync.WaitGroup
+	late.Go(func() {
+		for range 1000 {
+			if call.giveWay(conn, 1, errInterrupted) {
+				t.Error("the next request was ended")
+			}
+		}
+	})
+	for range 1000 {
+		call.reset(nil, getRequest("/"), nil, nil)
+	}
+	late.Wait()
 }

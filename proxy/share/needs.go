@@ -39,9 +39,12 @@ func (s *Slots) impatient(now time.Time) []*Waiter {
 	defer s.mu.Unlock()
 	var byRank [ranks][]*Waiter
 	for _, l := range s.lines {
+		rank := dueNow
 		for at, w := range l.waiters[:min(quarter(s.limit), len(l.waiters))] {
+			if at == l.due {
+				rank = s.rank(l, at) // the same for all others
+			}
 			if now.Sub(w.since) >= patience {
-				rank := s.rank(l, at)
 				byRank[rank] = append(byRank[rank], w)
 			}
 		}
@@ -52,8 +55,8 @@ func (s *Slots) impatient(now time.Time) []*Waiter {
 	return slices.Concat(byRank[:]...)
 }
 
-// need returns what a request needs, given how many connections its client and its upstream get from the exchanges that are
-// ended for the requests before it. It returns false if no exchange may be ended for it.
+// need returns what a request needs, given how many connections its client, its upstream and both together get from the
+// exchanges that are ended for the requests before it. It returns false if no exchange may be ended for it.
 func (s *Slots) need(w *Waiter, granted map[any]int) (n need, ok bool) {
 	s.mu.Lock()
 	full := w.upstream.full()
@@ -61,10 +64,13 @@ func (s *Slots) need(w *Waiter, granted map[any]int) (n need, ok bool) {
 	c, u := w.client, w.upstream
 	n = need{Waiter: w, reserve: u.Used()+granted[u] < reserve(s.limit)}
 	over := u.Used()+granted[u] >= s.ofUpstream(u)
+	most := int(u.most.Load())
 	switch {
+	case most > 0 && u.Held(c)+granted[n.pair] >= quarter(most):
+		return need{}, false
 	case c.Used() >= quarter(s.limit) && !over && !full:
 		n.own = true
-	case c.Used()+granted[c] >= quarter(s.limit), s.reached(c, u) == OfClient:
+	case c.Used()+granted[c] >= quarter(s.limit):
 		return need{}, false
 	case full:
 		n.of = u
@@ -74,8 +80,8 @@ func (s *Slots) need(w *Waiter, granted map[any]int) (n need, ok bool) {
 	return n, true
 }
 
-// grant counts the connection that the request with this need gets. One that its client or its upstream gives up for it does
-// not count.
+// grant counts the connection that the request with this need gets: for its client and for its upstream, unless one of their
+// own is given up for it, and for both together.
 func (n *need) grant(granted map[any]int) {
 	if !n.own {
 		granted[n.client]++
@@ -83,4 +89,5 @@ func (n *need) grant(granted map[any]int) {
 	if n.of == nil {
 		granted[n.upstream]++
 	}
+	granted[n.pair]++
 }

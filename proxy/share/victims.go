@@ -105,7 +105,7 @@ func newChooser(s *Slots, holders []Holder) *chooser {
 
 // victims chooses the holders to end for requests, and returns the needs of those that get a connection.
 func (c *chooser) victims(waiters []*Waiter) (victims []Victim, served []need) {
-	granted := map[any]int{} // by client and by upstream
+	granted := map[any]int{} // by client, by upstream and by pair
 	for _, w := range waiters {
 		n, ok := c.slots.need(w, granted)
 		switch {

@@ -194,3 +194,82 @@ func TestAClientAtItsShareGivesWayToItself(t *testing.T) {
 		})
 	}
 }
+
+// TestAClientGetsNoMoreThanItsShareOfABoundedUpstream has four clients hold all connections to an upstream with a bound of its
+// own and read nothing. Another client asks for as many as the bound, and then yet another one for a single one.
+func TestAClientGetsNoMoreThanItsShareOfABoundedUpstream(t *testing.T) {
+	start := time.Unix(1000, 0)
+	for _, test := range []struct{ limit, bound int }{{1024, 64}, {1024, 16}, {64, 32}} {
+		s := New(test.limit)
+		held := map[*Client]int{}
+		u := &Upstream{Held: func(c *Client) int { return held[c] }}
+		u.Bound(test.bound)
+		var holders []Holder
+		for range 4 {
+			c := &Client{}
+			for range quarter(test.bound) {
+				s.Acquire(c, u, start)
+				held[c]++
+				holders = append(holders, Holder{Client: c, Upstream: u, State: Blocked, For: time.Hour, Unread: true})
+			}
+		}
+		crowd := &Client{}
+		var waiters []*Waiter
+		for range test.bound {
+			w, _, _ := s.Acquire(crowd, u, start)
+			waiters = append(waiters, w)
+		}
+		single, _, _ := s.Acquire(&Client{}, u, start)
+		victims := s.Victims(start.Add(patience), holders)
+		if want := quarter(test.bound) + 1; len(victims) != want {
+			t.Errorf("%d of %d: %d are ended, want %d", test.bound, test.limit, len(victims), want)
+		}
+		for _, v := range victims {
+			h := holders[v.At]
+			Leave(h.Client, u)
+			held[h.Client]--
+			s.Freed(u)
+			for _, w := range waiters {
+				if len(w.Ready) == 1 {
+					<-w.Ready
+					held[crowd]++
+				}
+			}
+		}
+		if share := quarter(test.bound); held[crowd] != share || len(single.Ready) != 1 {
+			t.Errorf("%d of %d: the crowd got %d connections and the other client %d, want %d and 1", test.bound, test.limit, held[crowd], len(single.Ready), share)
+		}
+	}
+}
+
+// TestAClientAtItsShareOfABoundedUpstreamEndsNothingForMore has a client hold its share of all connections, some of them to an
+// upstream of which it has its share too, and ask for one more of these.
+func TestAClientAtItsShareOfABoundedUpstreamEndsNothingForMore(t *testing.T) {
+	start := time.Unix(1000, 0)
+	s := New(16)
+	var client Client
+	var other Upstream
+	held := 0
+	u := &Upstream{Held: func(*Client) int { return held }}
+	u.Bound(8)
+	var holders []Holder
+	for i := range quarter(16) {
+		to := u
+		if i >= quarter(8) {
+			to = &other
+		} else {
+			held++
+		}
+		s.Acquire(&client, to, start)
+		holders = append(holders, Holder{Client: &client, Upstream: to, State: Waiting, For: time.Hour})
+	}
+	for range 12 {
+		c := &Client{}
+		s.Acquire(c, &other, start)
+		holders = append(holders, Holder{Client: c, Upstream: &other, State: Streaming, For: time.Hour})
+	}
+	s.Acquire(&client, u, start)
+	if victims := s.Victims(start.Add(patience), holders); len(victims) != 0 {
+		t.Errorf("got %+v, want none", victims)
+	}
+}
