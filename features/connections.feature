@@ -282,7 +282,7 @@ Feature: Connections
 
     @S-12.2
     Scenario Outline: Without an idle one, new connections wait and are served when one ends, next to requests over <protocol>
-      # It has begun its responses: requests to an upstream that answers nothing give way to clients that wait.
+      # It begins its responses at once: requests to an upstream that answers nothing give way to waiting clients.
       Given an upstream "slow" that streams "one|two"
       And the site "slow.example.test" is served from the upstream "slow"
       And the setting "max_connections" is 2

@@ -353,7 +353,7 @@ Feature: Metrics
     @S-9.3
     Scenario: It is answered when every connection is in use
       Given the setting "max_connections" is 2
-      # It has begun its responses: requests to an upstream that answers nothing give way to clients that wait.
+      # It begins its responses at once: requests to an upstream that answers nothing give way to waiting clients.
       And an upstream "slow" that streams "one|two"
       And the site "b.example.test" is served from the upstream "slow"
       And the proxy is running

@@ -22,7 +22,7 @@ const (
 // upstreams take long to send the rest of their heads, or in a storm of requests. Each time that no head has stopped
 // waiting for largeHeadPause, one does without. The pause is shorter if some would otherwise wait for more than
 // largeHeadMost. All must arrive within a second (S-12.6), even if no place ever becomes free. A request may have to wait twice,
-// for the head of a forward_auth service's answer and for that of the response: both waits together count. With much shorter
+// for the head of a forward_auth service's answer and for that of the response; the two waits are added up. With much shorter
 // times, more heads of a storm would do without a place, and the bound on parked answers would reset them.
 const (
 	largeHeadWait  = 450 * time.Millisecond
@@ -58,7 +58,7 @@ type headLine struct {
 type headWaiter struct {
 	places *headPlaces
 	client *share.Client
-	// since is when the head began to wait. If its request had waited for another head before, it is earlier by that time.
+	// since is when the head began to wait, less the time for which its request had already waited for other heads.
 	since time.Time
 	// ended receives the result of the wait.
 	ended chan headWait

@@ -52,8 +52,8 @@ type upstreamCall struct {
 	// of them had served a request before.
 	waited time.Duration
 	onKept bool
-	// headWaited is how long heads of responses to the call, and of the answer of a forward_auth service to its owner, have
-	// waited for places among large heads.
+	// headWaited is how long large heads have waited for a place: those of responses to the call, and that of the answer of a
+	// forward_auth service for the same request.
 	headWaited time.Duration
 	// goOn ends the wait for 100 (Continue).
 	goOn chan struct{}
@@ -87,7 +87,7 @@ type upstreamCall struct {
 	// blockedSince is when, on the sweeper's clock, the call began to wait for its client. It is 0 while the call does
 	// not wait.
 	blockedSince atomic.Int64
-	// progress tells whether the client takes bytes during such a wait.
+	// progress tracks whether the client takes bytes during such a wait.
 	progress callProgress
 	// delivering reports whether the owner has begun to take the response.
 	delivering atomic.Bool
@@ -127,7 +127,7 @@ type upstreamTarget struct {
 func (c *upstreamCall) reset(owner callOwner, r *Request, body *requestBody, timer *deadline.Timer) {
 	c.owner, c.request, c.body, c.timer, c.client = owner, r, body, timer, nil
 	c.failedTime, c.connectTime, c.responseTime, c.waited, c.headWaited, c.triesLeft = 0, 0, 0, 0, 0, 0
-	c.mu.Lock() // giveWay may still ask for the call's previous use of a connection
+	c.mu.Lock() // a late giveWay may still be looking at the call
 	c.cause, c.conn, c.stopDial, c.opening = nil, nil, nil, nil
 	c.mu.Unlock()
 	c.blockedSince.Store(0)

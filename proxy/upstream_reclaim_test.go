@@ -70,8 +70,8 @@ func TestACallWhoseClientTakesBytesIsNotBlockedForLong(t *testing.T) {
 	}
 }
 
-// TestACallIsReusedWhileItsPreviousUseIsToGiveWay has the search for exchanges to end come too late: the call already serves
-// the next request. The race detector must find nothing.
+// TestACallIsReusedWhileItsPreviousUseIsToGiveWay ends an exchange too late: its call already serves the next request. The race
+// detector must report nothing.
 func TestACallIsReusedWhileItsPreviousUseIsToGiveWay(t *testing.T) {
 	conn, call := &upstreamConn{uses: 1}, new(upstreamCall)
 	var late sync.WaitGroup

@@ -33,7 +33,7 @@ func (w *World) requestSteps() []step {
 		{`a client requests {string} {int} times`, w.getTimes, "One after the other, over one connection."},
 		{`the client {string} requests {string} {int} times`, w.getTimesAs, ""},
 		{`a client requests {string} {int} times in parallel`, w.getAtOnce, "At the same time."},
-		{`the client {string} loads {string} {int} times as a browser does`, w.loadPage, "Over one connection of HTTP/2, which carries 200 at a time, or over six of HTTP/1.1."},
+		{`the client {string} loads {string} {int} times as a browser does`, w.loadPage, "200 at a time over one HTTP/2 connection, or six at a time over HTTP/1.1."},
 		{`{int} of the answers are {int}`, w.countAnswers, "Of the last repeated request."},
 	}
 }

@@ -21,13 +21,13 @@ type need struct {
 	reserve bool
 }
 
-// promise lets requests go before all others, because exchanges are ended for them. Otherwise the client whose exchange was
-// ended could get the connection back: it is below its share again, and its next request may have waited for longer.
+// promise gives the next slots to requests for which exchanges are being ended. Otherwise the client whose exchange was ended
+// could get the connection back: it is below its share again, and its next request may have waited longer.
 func (s *Slots) promise(needs []need) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, n := range needs {
-		if l := s.byPair[n.pair]; l != nil && slices.Index(l.waiters, n.Waiter) >= l.due { // it may wait no longer
+		if l := s.byPair[n.pair]; l != nil && slices.Index(l.waiters, n.Waiter) >= l.due { // else it has stopped waiting or is due already
 			l.due++
 		}
 	}
@@ -42,7 +42,7 @@ func (s *Slots) impatient(now time.Time) []*Waiter {
 		rank := dueNow
 		for at, w := range l.waiters[:min(quarter(s.limit), len(l.waiters))] {
 			if at == l.due {
-				rank = s.rank(l, at) // the same for all others
+				rank = s.rank(l, at) // all waiters after this one have the same
 			}
 			if now.Sub(w.since) >= patience {
 				byRank[rank] = append(byRank[rank], w)
@@ -80,8 +80,8 @@ func (s *Slots) need(w *Waiter, granted map[any]int) (n need, ok bool) {
 	return n, true
 }
 
-// grant counts the connection that the request with this need gets: for its client and for its upstream, unless one of their
-// own is given up for it, and for both together.
+// grant counts the connection that the request with this need gets. For the client, or for the upstream, it does not count if
+// the client or the upstream itself gives up another connection for it.
 func (n *need) grant(granted map[any]int) {
 	if !n.own {
 		granted[n.client]++

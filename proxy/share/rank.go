@@ -3,16 +3,17 @@ package share
 // The ranks of waiting requests, lowest first. A client within its share goes before one that has reached its share,
 // whatever their upstreams have, because the latter may be why an upstream is above its share.
 const (
-	// dueNow is a request for which an exchange was ended.
+	// dueNow is a request for which an exchange is being ended.
 	dueNow = iota
 	// belowReserve is a request to an upstream that uses less than the reserve, withinShare one to an upstream that uses less
 	// than its share, and aboveShare any other.
 	belowReserve
 	withinShare
 	aboveShare
-	// ranks is the number of ranks. clientReached is added to each of the last three if the client has reached its share.
-	ranks         = aboveShare + 1 + clientReached
-	clientReached = aboveShare - dueNow
+	// clientReached is added to each of the last three if the client has reached its share.
+	clientReached = aboveShare
+	// ranks is the number of ranks.
+	ranks = aboveShare + clientReached + 1
 )
 
 // next returns the line whose first waiter gets the next slot: of the lines with the lowest rank, the one that has waited
@@ -37,7 +38,7 @@ func (s *Slots) next(given *Upstream) *line {
 	return nil
 }
 
-// rank returns the rank of a request by its place in its line.
+// rank returns the rank of the request at an index of its line.
 func (s *Slots) rank(l *line, at int) int {
 	rank := aboveShare
 	switch used, share := l.upstream.Used(), s.ofUpstream(l.upstream); {

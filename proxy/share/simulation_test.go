@@ -146,8 +146,8 @@ func (w *world) free(u *Upstream) {
 }
 
 // expected returns the model's choice among the requests that could be served. It prefers those for which exchanges are
-// ended, then those whose client is within its share. Among these it prefers an upstream that uses less than the reserve, then one that uses less than its share. Among
-// these it takes the request that came first.
+// ended, then those whose client is within its share. Among these it prefers an upstream that uses less than the reserve,
+// then one that uses less than its share. Among these it takes the request that came first.
 func (w *world) expected(given *Upstream) *Waiter {
 	limit := w.slots.limit
 	for _, waiter := range w.waiting {

@@ -40,7 +40,7 @@ type line struct {
 	pair
 	at      int
 	waiters []*Waiter
-	// due is the number of its first waiters for which exchanges are ended.
+	// due is how many of its first waiters get the next slots, because exchanges are being ended for them.
 	due int
 }
 

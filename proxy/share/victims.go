@@ -49,8 +49,8 @@ type Victim struct {
 // Victims chooses the holders to end for the requests that have waited long enough, one for each. For a request of a client
 // within its share, it chooses a holder whose client or upstream is above its share, or else one whose client holds it up.
 // If the request's upstream uses less than the reserve, any holder of an upstream that uses more will do. For a request of a
-// client that has reached its share, Victims chooses one of that client's own holders, to another upstream. The requests for
-// which holders are ended get the next slots.
+// client that has reached its share, Victims chooses one of that client's own holders, to another upstream. These
+// requests get the next slots.
 func (s *Slots) Victims(now time.Time, holders []Holder) []Victim {
 	waiters := s.impatient(now)
 	if len(waiters) == 0 {
@@ -103,7 +103,8 @@ func newChooser(s *Slots, holders []Holder) *chooser {
 	return c
 }
 
-// victims chooses the holders to end for requests, and returns the needs of those that get a connection.
+// victims chooses the holders to end for waiting requests. served has the needs of the requests that will get a connection,
+// from these holders or from those that were chosen before.
 func (c *chooser) victims(waiters []*Waiter) (victims []Victim, served []need) {
 	granted := map[any]int{} // by client, by upstream and by pair
 	for _, w := range waiters {
