@@ -97,7 +97,7 @@ Feature: Several machines that share a store
 
     @S-20.5 @S-4.3
     Scenario Outline: A session of another machine resumes only once the start of this one is complete
-      Given the setting "header_timeout_secs" is 2
+      Given the setting "header_timeout_secs" is 1
       And a balancer distributes connections over the machines "A, B"
       And the machine "A" is started
       And the machine "A" serves

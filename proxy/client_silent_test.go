@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -102,5 +103,22 @@ func TestAHandshakeThatWaitsAtTheGateCanBeCut(t *testing.T) {
 	}
 	if waiting.wait() != admitted {
 		t.Error("not admitted into the room that was made")
+	}
+}
+
+// The connection's clock ends the wait, and nothing is sent (S-4.3). If the gate ended it, crypto/tls would send an alert.
+func TestAHandshakeThatWaitsTooLongAtTheGateEndsWithoutAnAnswer(t *testing.T) {
+	s := newSilentTest(t, newGate(0))
+	s.advance(deadline.Interval)
+	shaken := make(chan error, 1)
+	client := tls.Client(s.client, &tls.Config{InsecureSkipVerify: true, ServerName: "a.test"})
+	go func() { shaken <- client.HandshakeContext(context.Background()) }()
+	conn := s.conn()
+	waitFor(t, "the ClientHello to be read", func() bool { return conn.heard.Load() == s.sweeper.Clock.Load() })
+	s.advance(conn.server.headerTimeout + deadline.Interval)
+	conn.timer.Check(s.sweeper.Clock.Load())
+	s.ended(t)
+	if err := <-shaken; !errors.Is(err, io.EOF) {
+		t.Errorf("got %v, want EOF", err)
 	}
 }

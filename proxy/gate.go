@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 )
@@ -12,12 +11,9 @@ import (
 type gate struct {
 	once sync.Once
 	ch   chan struct{}
-	// patience is the longest time for which a client is held.
+	// patience is the longest time for which a request on a redirect port is held.
 	patience time.Duration
 }
-
-// errStillStarting is the error for a client that was held for too long.
-var errStillStarting = errors.New("the daemon is still starting")
 
 func newGate(patience time.Duration) *gate { return &gate{ch: make(chan struct{}), patience: patience} }
 
@@ -37,18 +33,24 @@ func (g *gate) isOpen() bool {
 	}
 }
 
-// wait returns nil once the gate is open. It returns an error if the context ends, or if the client was held for the
-// gate's patience. During a slow start, a client then frees its descriptor instead of waiting in a growing queue.
+// wait returns nil once the gate is open, or the cause if the context ends before. A handshake has the clock of its
+// connection.
 func (g *gate) wait(ctx context.Context) error {
-	if g.isOpen() { // the usual case, and not worth a timer
+	if g.isOpen() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, g.patience, errStillStarting)
-	defer cancel()
 	select {
 	case <-g.ch:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// waitPatiently is wait for a request on a redirect port. It also returns an error if the request was held for the gate's
+// patience: during a slow start, a client then frees its descriptor instead of waiting in a growing queue.
+func (g *gate) waitPatiently(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, g.patience)
+	defer cancel()
+	return g.wait(ctx)
 }

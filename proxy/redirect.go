@@ -111,7 +111,7 @@ func (r *redirector) waitAtGate(x *exchange) bool {
 		return true
 	}
 	var held error
-	err := x.await(r.gate.patience+time.Second, func(ctx context.Context) { held = r.gate.wait(ctx) })
+	err := x.await(r.gate.patience+time.Second, func(ctx context.Context) { held = r.gate.waitPatiently(ctx) })
 	return err == nil && held == nil
 }
 

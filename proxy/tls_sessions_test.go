@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -61,9 +62,11 @@ func gatedSessionServer(t *testing.T, source cert.Source, g *gate, keys [][32]by
 			}
 			_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 			server := tls.Server(conn, config)
-			if server.Handshake() == nil {
+			ctx, cancel := context.WithTimeout(context.Background(), g.patience)
+			if server.HandshakeContext(ctx) == nil {
 				_, _ = server.Write([]byte("x"))
 			}
+			cancel()
 			_ = server.Close()
 		}
 	}()

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -92,7 +93,9 @@ func handshake(t *testing.T, source cert.Source, g *gate, client *tls.Config) (t
 		}
 		defer conn.Close()
 		_ = conn.SetDeadline(time.Now().Add(patience))
-		_ = tls.Server(conn, config).Handshake()
+		ctx, cancel := context.WithTimeout(t.Context(), g.patience)
+		defer cancel()
+		_ = tls.Server(conn, config).HandshakeContext(ctx)
 	}()
 	client.InsecureSkipVerify = true
 	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", ln.Addr().String(), client)
@@ -118,7 +121,7 @@ func newTableSource(certificates ...*tls.Certificate) *tableSource {
 }
 
 func openGate() *gate {
-	g := newGate(time.Second)
+	g := newGate(patience)
 	g.open()
 	return g
 }
