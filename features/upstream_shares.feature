@@ -153,6 +153,27 @@ Feature: Fair shares of the connections to upstreams
         | 16       |
         | 90       |
 
+  Rule: Uploads of which nothing comes for two seconds do not keep the connections to an upstream
+
+    @S-12.6
+    Scenario: Clients within their shares hold up uploads
+      Given the setting "max_connections" is 64
+      And the proxy is running
+      And the client "ann" keeps 16 connections to "https://git.example.test" open, which send "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 1000\r\n\r\nx"
+      And the client "bob" keeps 16 connections to "https://git.example.test" open, which send "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 1000\r\n\r\nx"
+      And the client "carol" keeps 16 connections to "https://git.example.test" open, which send "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 1000\r\n\r\nx"
+      And the client "dave" asks "https://stuck.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 16 requests each, 1000 a second
+      And the upstream "app" has 48 connections open
+      And the upstream "stuck" received 16 requests
+      When a client sends the request:
+        | client | alice                     |
+        | url    | https://git.example.test/ |
+      Then the answer is 200
+      And the log has a line "UPSTREAM_SHARE" with:
+        | limit    | stalled          |
+        | host     | git.example.test |
+        | upstream | ${upstream:app}  |
+
   Rule: A share is enforced only while others wait, and says so
 
     @S-12.6

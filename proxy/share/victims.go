@@ -8,6 +8,9 @@ const (
 	patience = 200 * time.Millisecond
 	// stalled is how long a client must have held up its own exchange before the exchange may be ended.
 	stalled = 250 * time.Millisecond
+	// abandoned is how long nothing of an upload must have come before it may be ended although its client and its upstream
+	// have no more than their shares. It is longer than stalled, because the network of an honest client often stalls for a while.
+	abandoned = 2 * time.Second
 )
 
 // State says what an exchange that uses a connection is waiting for.
@@ -187,19 +190,31 @@ func (c *chooser) serve(n need) {
 // limit returns why the holder may be ended for a request of a client within its share, or None if it may not. For an
 // upstream below the reserve, it does not take from another one below the reserve, whose own requests would get the
 // connection back. For an upstream at its share, a response that its client leaves unread gives way, but an upload that its
-// client holds up does not.
+// client holds up does so only once it is abandoned.
 func (c *chooser) limit(h *Holder, n need) Limit {
 	above := c.above(h)
 	spare := c.upstreams[h.Upstream] > reserve(c.slots.limit)
 	switch {
 	case above == OfClient, above == OfUpstream && !n.ofClient:
 		return above
-	case h.State == Blocked && h.For >= stalled && (h.Unread || !n.ofClient) && (spare || !n.reserve || h.Upstream == n.upstream):
+	case h.isHeldUp(n.ofClient) && (spare || !n.reserve || h.Upstream == n.upstream):
 		return Stalled
 	case n.reserve && spare && !n.ofClient:
 		return Reserve
 	}
 	return None
+}
+
+// isHeldUp reports whether the holder's client has held it up for long enough that it may be ended. ofClient is that of the
+// need.
+func (h *Holder) isHeldUp(ofClient bool) bool {
+	if h.State != Blocked {
+		return false
+	}
+	if ofClient && !h.Unread {
+		return h.For >= abandoned
+	}
+	return h.For >= stalled
 }
 
 // ownLimit returns why the holder may be ended for a request of its own client to another upstream, when the client has
