@@ -85,14 +85,14 @@ lint: ## Check formats, run vet and staticcheck, and count the files of the core
 unit: ## Run the unit tests, with -race where a C compiler is there.
 	@[ -n "$(RACE)" ] || echo "no C compiler found: the unit tests run without the race detector"
 	@rm -rf $(COVER)/unit && mkdir -p $(COVER)/unit
-	go test $(RACE) -pgo=off -count=1 -cover -coverpkg=./proxy/...,./cmd/reverse-proxy/... \
+	go test $(RACE) -pgo=off -count=1 -timeout 30m -cover -coverpkg=./proxy/...,./cmd/reverse-proxy/... \
 		$$(go list ./... | grep -v /conformance$$) -args -test.gocoverdir="$(CURDIR)/$(COVER)/unit"
 	@# The race detector falsifies these. The profile decides what is inlined, and so how large a stack must be.
 	go test -count=1 -pgo=cmd/reverse-proxy/default.pgo -run 'CostsNoAllocation|WaitsWithASmallStack' ./proxy
 
 conformance: ## Run the acceptance suite: every feature against the binary.
 	@rm -rf $(COVER)/daemon && mkdir -p $(COVER)/daemon
-	go test -count=1 -timeout 40m -v ./conformance
+	go test -count=1 -timeout 60m -v ./conformance
 
 cover: ## Merge the counters of the last unit tests and of the last suite, and report them.
 	@rm -rf $(COVER)/merged && mkdir -p $(COVER)/merged
