@@ -103,7 +103,7 @@ func TestTheUnitsUnderARealSystemd(t *testing.T) {
 		m := m.in(t)
 		before := pid()
 		m.must("systemctl kill --kill-who=main --signal=SIGSTOP reverse-proxy.service")
-		// The process is looked at first: the hanging one is active too, and between two commands it can end.
+		// MainPID is checked first: the unit of a hanging process is still active, and the process can end between two commands.
 		m.await(fmt.Sprintf(`case $(systemctl show --property=MainPID --value reverse-proxy.service) in 0|%s) exit 1;; esac; systemctl is-active -q reverse-proxy.service`, before))
 		m.must(askSite)
 	})

@@ -153,10 +153,10 @@ Feature: Fair shares of the connections to upstreams
         | 16       |
         | 90       |
 
-  Rule: Uploads of which nothing comes for two seconds do not keep the connections to an upstream
+  Rule: An upload whose client sends nothing for two seconds gives way to another client
 
     @S-12.6
-    Scenario: Clients within their shares hold up uploads
+    Scenario: Clients within their shares begin uploads and send no more
       Given the setting "max_connections" is 64
       And the proxy is running
       And the client "ann" keeps 16 connections to "https://git.example.test" open, which send "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 1000\r\n\r\nx"

@@ -61,6 +61,18 @@ func (s *silentTest) ended(t *testing.T) {
 	}
 }
 
+// shakeHands begins a handshake and waits until the server has read the ClientHello. The handshake's result follows in shaken.
+func (s *silentTest) shakeHands(t *testing.T) (conn *clientConn, shaken chan error) {
+	t.Helper()
+	s.advance(deadline.Interval)
+	shaken = make(chan error, 1)
+	client := tls.Client(s.client, &tls.Config{InsecureSkipVerify: true, ServerName: "a.test"})
+	go func() { shaken <- client.HandshakeContext(context.Background()) }()
+	conn = s.conn()
+	waitFor(t, "the ClientHello to be read", func() bool { return conn.heard.Load() == s.sweeper.Clock.Load() })
+	return conn, shaken
+}
+
 func TestAHandshakeOfWhichNothingComesGivesWayAfterASecond(t *testing.T) {
 	s := newSilentTest(t, openGate())
 	s.advance(freshGrace)
@@ -89,12 +101,7 @@ func TestAHandshakeOfWhichNothingComesGivesWayAfterASecond(t *testing.T) {
 
 func TestAHandshakeThatWaitsAtTheGateCanBeCut(t *testing.T) {
 	s := newSilentTest(t, newGate(time.Hour))
-	s.advance(deadline.Interval)
-	shaken := make(chan error, 1)
-	client := tls.Client(s.client, &tls.Config{InsecureSkipVerify: true, ServerName: "a.test"})
-	go func() { shaken <- client.HandshakeContext(context.Background()) }()
-	conn := s.conn()
-	waitFor(t, "the ClientHello to be read", func() bool { return conn.heard.Load() == s.sweeper.Clock.Load() })
+	_, shaken := s.shakeHands(t)
 	s.advance(freshGrace + deadline.Interval)
 	waiting := s.admitting()
 	s.ended(t)
@@ -109,12 +116,7 @@ func TestAHandshakeThatWaitsAtTheGateCanBeCut(t *testing.T) {
 // The connection's clock ends the wait, and nothing is sent (S-4.3). If the gate ended it, crypto/tls would send an alert.
 func TestAHandshakeThatWaitsTooLongAtTheGateEndsWithoutAnAnswer(t *testing.T) {
 	s := newSilentTest(t, newGate(0))
-	s.advance(deadline.Interval)
-	shaken := make(chan error, 1)
-	client := tls.Client(s.client, &tls.Config{InsecureSkipVerify: true, ServerName: "a.test"})
-	go func() { shaken <- client.HandshakeContext(context.Background()) }()
-	conn := s.conn()
-	waitFor(t, "the ClientHello to be read", func() bool { return conn.heard.Load() == s.sweeper.Clock.Load() })
+	conn, shaken := s.shakeHands(t)
 	s.advance(conn.server.headerTimeout + deadline.Interval)
 	conn.timer.Check(s.sweeper.Clock.Load())
 	s.ended(t)

@@ -33,8 +33,8 @@ func (g *gate) isOpen() bool {
 	}
 }
 
-// wait returns nil once the gate is open, or the cause if the context ends before. A handshake has the clock of its
-// connection.
+// wait returns nil once the gate is open, or the cause if the context ends first. It has no time limit of its own, because
+// the deadline of the connection ends a handshake.
 func (g *gate) wait(ctx context.Context) error {
 	if g.isOpen() {
 		return nil
@@ -47,8 +47,8 @@ func (g *gate) wait(ctx context.Context) error {
 	}
 }
 
-// waitPatiently is wait for a request on a redirect port. It also returns an error if the request was held for the gate's
-// patience: during a slow start, a client then frees its descriptor instead of waiting in a growing queue.
+// waitPatiently is like wait, but also returns an error once the gate's patience has passed. During a slow start, a client
+// of a redirect port then frees its descriptor instead of waiting in a growing queue.
 func (g *gate) waitPatiently(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, g.patience)
 	defer cancel()

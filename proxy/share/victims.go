@@ -8,8 +8,8 @@ const (
 	patience = 200 * time.Millisecond
 	// stalled is how long a client must have held up its own exchange before the exchange may be ended.
 	stalled = 250 * time.Millisecond
-	// abandoned is how long nothing of an upload must have come before it may be ended although its client and its upstream
-	// have no more than their shares. It is longer than stalled, because the network of an honest client often stalls for a while.
+	// abandoned is how long an upload must have received nothing before it may be ended for a request to an upstream that has
+	// reached its share. It is longer than stalled, because the network of an honest client often pauses.
 	abandoned = 2 * time.Second
 )
 
@@ -197,7 +197,7 @@ func (c *chooser) limit(h *Holder, n need) Limit {
 	switch {
 	case above == OfClient, above == OfUpstream && !n.ofClient:
 		return above
-	case h.isHeldUp(n.ofClient) && (spare || !n.reserve || h.Upstream == n.upstream):
+	case h.isHeldUp(n) && (spare || !n.reserve || h.Upstream == n.upstream):
 		return Stalled
 	case n.reserve && spare && !n.ofClient:
 		return Reserve
@@ -205,16 +205,13 @@ func (c *chooser) limit(h *Holder, n need) Limit {
 	return None
 }
 
-// isHeldUp reports whether the holder's client has held it up for long enough that it may be ended. ofClient is that of the
-// need.
-func (h *Holder) isHeldUp(ofClient bool) bool {
-	if h.State != Blocked {
-		return false
+// isHeldUp reports whether the holder's client has held it up for so long that it may be ended for the need.
+func (h *Holder) isHeldUp(n need) bool {
+	least := stalled
+	if n.ofClient && !h.Unread {
+		least = abandoned
 	}
-	if ofClient && !h.Unread {
-		return h.For >= abandoned
-	}
-	return h.For >= stalled
+	return h.State == Blocked && h.For >= least
 }
 
 // ownLimit returns why the holder may be ended for a request of its own client to another upstream, when the client has
