@@ -173,6 +173,9 @@ Feature: Fair shares of the connections to upstreams
         | limit    | stalled          |
         | host     | git.example.test |
         | upstream | ${upstream:app}  |
+      And the log has a line "REQUEST" with:
+        | method | POST |
+        | status | 408  |
 
   Rule: A share is enforced only while others wait, and says so
 
