@@ -50,6 +50,20 @@ Feature: Signals and shutdown
       And the log has no line "CONFIG_RELOAD" with:
         | status | error |
 
+    # A signal that comes in the moment in which the daemon gives up its handling kills it: one stop in eight failed so.
+    @S-11.1
+    Scenario Outline: A storm of <signal>s neither kills the daemon during its shutdown nor hides SIGTERM
+      Given the setting "logging.log_file_path" is "${dir}/proxy.log"
+      And the proxy will be started from a release build
+      And the proxy is running
+      When the proxy is restarted 30 times by SIGTERM, while it is sent <signal> without pause
+      Then the proxy is still running
+
+      Examples:
+        | signal  |
+        | SIGHUP  |
+        | SIGUSR1 |
+
     @S-8.3
     Scenario Outline: SIGUSR1 reopens the log over <protocol>
       Given clients speak <protocol>

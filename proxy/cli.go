@@ -175,10 +175,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 
 // runDaemon starts the proxy and serves until a signal ends it.
 func runDaemon(c commandLine, stdout, stderr io.Writer) int {
-	// Keep handling the signals to the end of the process: otherwise a signal that arrives while the last lines are
-	// written would kill the process, and a graceful shutdown would look like a crash.
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTERM, os.Interrupt)
+	signals := notifySignals()
 	signal.Ignore(syscall.SIGPIPE) // a reader of stdout that goes away must not end the daemon
 	starting, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer cancel()

@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,10 +45,10 @@ type Daemon struct {
 	// drift holds the static keys that differed at the last accepted reload; nil before the first.
 	drift atomic.Pointer[[]config.Drift]
 
-	// reloadRequests receives SIGHUPs. While one waits for its turn, further ones are merged into it.
-	reloadRequests chan struct{}
-	// stop is closed by the first SIGTERM or SIGINT, hurry by the second.
+	// stop is closed by the first SIGTERM or SIGINT, or when a listener has failed. hurry is closed by the second signal.
 	stop, hurry chan struct{}
+	// beginStop closes stop, and does nothing the second time.
+	beginStop func()
 	// background ends the background tasks. ended is closed when they have to end, and tasks waits for them.
 	background context.CancelFunc
 	ended      <-chan struct{}
@@ -58,21 +57,22 @@ type Daemon struct {
 
 func newDaemon(cfg *config.Config, opts Options, dynamic *atomic.Pointer[DynamicConfig], shared *sharedState, notify *systemd.Notifier,
 	health *healthPort, admin *adminPort, listeners listeners, orders *orders, pipeline *pipeline) *Daemon {
+	stop := make(chan struct{})
 	return &Daemon{
 		config: cfg, options: opts, started: now(), dynamic: dynamic, shared: shared, pipeline: pipeline,
 		notify: notify, health: health, admin: admin, listeners: listeners, orders: orders,
-		sandbox:        sandbox.Status{State: config.SandboxOff},
-		reported:       map[string]string{},
-		reloadRequests: make(chan struct{}, 1),
-		stop:           make(chan struct{}),
-		hurry:          make(chan struct{}),
-		background:     func() {},
+		sandbox:    sandbox.Status{State: config.SandboxOff},
+		reported:   map[string]string{},
+		stop:       stop,
+		beginStop:  sync.OnceFunc(func() { close(stop) }),
+		hurry:      make(chan struct{}),
+		background: func() {},
 	}
 }
 
 // startBackgroundTasks starts the tasks that run in parallel with the requests (step 9): certificate renewal and expiry
-// warnings, the limiter's eviction, the reloads that signals ask for, the admin socket, and systemd's watchdog. It
-// fails if systemd's watchdog settings are invalid.
+// warnings, the limiter's eviction, the admin socket, and systemd's watchdog. It fails if systemd's watchdog settings are
+// invalid.
 func (d *Daemon) startBackgroundTasks() error {
 	watchdog, err := systemd.WatchdogInterval()
 	if err != nil {
@@ -85,7 +85,6 @@ func (d *Daemon) startBackgroundTasks() error {
 	}
 	d.tasks.Go(func() { d.shared.limits.limiter.Run(ctx, func() limit.Config { return d.dynamic.Load().RateLimit }) })
 	d.tasks.Go(func() { cert.NewWarner(d.shared.log, d.certificates).Run(ctx) })
-	d.tasks.Go(func() { d.reloadOnRequest(ctx) })
 	d.admin.answer(admin.Handlers{
 		Reload:      func(context.Context) admin.ReloadResult { return d.Reload() },
 		Diff:        d.Diff,
@@ -124,17 +123,18 @@ func (d *Daemon) stopBackgroundTasks() {
 }
 
 // Run serves until a signal asks it to stop, or a listener fails for good, and then shuts down in order (S-11.1). It returns
-// nil after a graceful shutdown. signals delivers the process's signals.
-func (d *Daemon) Run(signals <-chan os.Signal) error {
+// nil after a graceful shutdown.
+func (d *Daemon) Run(signals Signals) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	go d.handleSignals(ctx, signals)
+	d.handleSignals(signals, ctx.Done())
 	failed := d.firstFailure(ctx)
 	select {
 	case <-d.stop:
 		d.shutdown()
 		return nil
 	case err := <-failed:
+		d.beginStop()
 		d.shutdown()
 		return err
 	}

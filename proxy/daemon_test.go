@@ -63,10 +63,11 @@ type testDaemon struct {
 	dir     string
 	config  string
 	// site holds the keys of the site that set its timeouts.
-	site    string
-	log     *syncBuffer
-	signals chan os.Signal
-	ended   chan error
+	site string
+	log  *syncBuffer
+	// signals stop it, hangups reload, and reopens reopen the log.
+	signals, hangups, reopens chan os.Signal
+	ended                     chan error
 }
 
 // startDaemon starts a daemon with one self-signed listener for the site a.test, on ports 8443 and 8080 of its own address.
@@ -79,7 +80,8 @@ func startDaemon(t *testing.T, upstream, extra string) *testDaemon {
 // startDaemonWithSite is startDaemon with keys of the site.
 func startDaemonWithSite(t *testing.T, upstream, extra, site string) *testDaemon {
 	t.Helper()
-	d := &testDaemon{address: freeAddress(), dir: t.TempDir(), log: new(syncBuffer), signals: make(chan os.Signal, 4), ended: make(chan error, 1)}
+	d := &testDaemon{address: freeAddress(), dir: t.TempDir(), log: new(syncBuffer), ended: make(chan error, 1),
+		signals: make(chan os.Signal, 4), hangups: make(chan os.Signal, 1), reopens: make(chan os.Signal, 1)}
 	d.config = filepath.Join(d.dir, "config.toml")
 	d.site = site
 	d.writeConfig(t, upstream, extra)
@@ -88,7 +90,7 @@ func startDaemonWithSite(t *testing.T, upstream, extra, site string) *testDaemon
 		t.Fatal(err)
 	}
 	d.Daemon = daemon
-	go func() { d.ended <- daemon.Run(d.signals) }()
+	go func() { d.ended <- daemon.Run(Signals{Stop: d.signals, Reload: d.hangups, Reopen: d.reopens}) }()
 	t.Cleanup(func() { d.stopWithin(t, patience) })
 	return d
 }

@@ -2,8 +2,6 @@ package proxy
 
 import (
 	"context"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"reverse-proxy/proxy/eventlog"
@@ -21,8 +19,7 @@ const cutTime = 5 * time.Second
 // idle connections, waits for requests in flight, cuts the rest and waits for their log lines, ends the background tasks,
 // removes the admin socket, and writes out the log.
 func (d *Daemon) shutdown() {
-	signal.Ignore(syscall.SIGHUP) // after signal.Stop its default action would kill the process during the drain
-	d.health.drain()              // 503 from now on, so that a balancer leaves (S-9.2)
+	d.health.drain() // 503 from now on, so that a balancer leaves (S-9.2)
 	d.notify.Stopping("waiting for requests in flight", d.config.ShutdownTimeout+shutdownSpare)
 	log := d.shared.log
 	log.Log(eventlog.LevelInfo, "SHUTDOWN", eventlog.Str("phase", "drain"), eventlog.Int("requests_in_flight", int(d.pipeline.inFlight.Load())))

@@ -1,51 +1,69 @@
 package proxy
 
 import (
-	"context"
 	"os"
+	"os/signal"
 	"syscall"
 )
 
-// handleSignals acts on the process's signals (S-11): SIGHUP reloads, SIGUSR1 reopens the log, the first SIGTERM or
-// SIGINT begins the shutdown and the second ends its wait. It never blocks on what it starts, so that a signal to stop
-// takes effect during a slow reload.
-func (d *Daemon) handleSignals(ctx context.Context, signals <-chan os.Signal) {
-	stopping, hurrying := false, false
+// Signals delivers the process's signals to the daemon (S-11). A signal that finds its channel full is dropped, so each
+// action has a channel of its own: no number of SIGHUPs may hide a SIGTERM.
+type Signals struct {
+	// Stop delivers SIGTERM and SIGINT. The first begins the shutdown, the second ends its wait.
+	Stop <-chan os.Signal
+	// Reload delivers SIGHUP, Reopen SIGUSR1. One that waits stands for all that came after it: the file is read when its
+	// turn comes.
+	Reload, Reopen <-chan os.Signal
+}
+
+// notifySignals begins to deliver the process's signals. There is no way to end that, on purpose: signal.Stop and
+// signal.Ignore would let a signal that comes at that moment kill the process, and a graceful shutdown would look like a
+// crash.
+func notifySignals() Signals {
+	stop, reload, reopen := make(chan os.Signal, 2), make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM, os.Interrupt)
+	signal.Notify(reload, syscall.SIGHUP)
+	signal.Notify(reopen, syscall.SIGUSR1)
+	return Signals{Stop: stop, Reload: reload, Reopen: reopen}
+}
+
+// handleSignals acts on signals until done is closed. An action that is slow, such as a reload that waits for a
+// certificate, delays neither the signal to stop nor the other action. The shutdown waits for a reload, which sees that it
+// has to end.
+func (d *Daemon) handleSignals(signals Signals, done <-chan struct{}) {
+	d.tasks.Go(func() { onEach(signals.Reload, d.ended, d.reloadOnSignal) })
+	go onEach(signals.Reopen, done, func() { d.ReopenLog() })
+	go d.stopOnSignals(signals.Stop, done)
+}
+
+// onEach calls act for each signal, one after the other, until done is closed.
+func onEach(signals <-chan os.Signal, done <-chan struct{}, act func()) {
 	for {
-		var received os.Signal
 		select {
-		case received = <-signals:
-		case <-ctx.Done():
+		case <-signals:
+			act()
+		case <-done:
 			return
-		}
-		switch received {
-		case syscall.SIGHUP:
-			select {
-			case d.reloadRequests <- struct{}{}:
-			default: // one is already waiting, and will read the file when its turn comes
-			}
-		case syscall.SIGUSR1:
-			d.ReopenLog()
-		case syscall.SIGTERM, os.Interrupt:
-			switch {
-			case !stopping:
-				stopping = true
-				close(d.stop)
-			case !hurrying:
-				hurrying = true
-				close(d.hurry)
-			}
 		}
 	}
 }
 
-// reloadOnRequest runs the reloads requested by SIGHUP, one after the other.
-func (d *Daemon) reloadOnRequest(ctx context.Context) {
-	for {
+// reloadOnSignal reloads, unless the shutdown has begun: SIGHUP does nothing then.
+func (d *Daemon) reloadOnSignal() {
+	select {
+	case <-d.stop:
+	default:
+		d.Reload()
+	}
+}
+
+// stopOnSignals begins the shutdown at the first signal and ends its wait for requests in flight at the second.
+func (d *Daemon) stopOnSignals(signals <-chan os.Signal, done <-chan struct{}) {
+	for _, act := range []func(){d.beginStop, func() { close(d.hurry) }} {
 		select {
-		case <-d.reloadRequests:
-			d.Reload()
-		case <-ctx.Done():
+		case <-signals:
+			act()
+		case <-done:
 			return
 		}
 	}

@@ -6,11 +6,15 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
+	"syscall"
 )
 
 func (w *World) shutdownSteps() []step {
 	return []step{
 		{`the proxy is sent {word} {int} times`, w.signalTimes, "One after the other, without waiting for anything."},
+		{`the proxy is restarted {int} times by SIGTERM, while it is sent {word} without pause`, w.restartAmid,
+			"Each time it must exit with 0; the signals begin before SIGTERM and end with the process."},
 		{`the proxy has accepted {int} connection(s) on {string}`, w.acceptedConnections, "An IPv4 address and port: those that are open, and not in the kernel's backlog. Waits for it."},
 		{`the service manager is told a status with {string}`, w.toldStatus, "Part of a STATUS= line. Waits for it."},
 		{`clients that stop when connections are refused put load on {string}`, w.startLoadUntilRefused,
@@ -31,6 +35,48 @@ func (w *World) signalTimes(name string, times int) error {
 		}
 	}
 	return nil
+}
+
+func (w *World) restartAmid(times int, name string) error {
+	sig, err := signalByName(name)
+	if err != nil {
+		return err
+	}
+	for i := range times {
+		switch code, err := w.stopAmid(sig); {
+		case err != nil:
+			return fmt.Errorf("stop %d: %w", i+1, err)
+		case code != 0:
+			return fmt.Errorf("stop %d: got the exit code %d, want 0", i+1, code)
+		}
+		if err := w.restart(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stopAmid stops the daemon by SIGTERM, while it is sent sig without pause, and returns its exit code.
+func (w *World) stopAmid(sig os.Signal) (code int, err error) {
+	begun, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		begin := sync.OnceFunc(func() { close(begun) })
+		defer begin()
+		for w.daemon.running() && w.daemon.signal(sig) == nil {
+			begin()
+		}
+	}()
+	<-begun
+	if err := w.daemon.signal(syscall.SIGTERM); err != nil {
+		return 0, err
+	}
+	code, err = w.daemon.wait(patience)
+	if err != nil {
+		_ = w.daemon.abort() // so that the signals end
+	}
+	<-ended
+	return code, err
 }
 
 // acceptedConnections checks the kernel's table of sockets, in which a connection has no inode before it is accepted.
