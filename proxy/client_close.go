@@ -138,6 +138,15 @@ func (c *clientConn) interrupt() {
 	}
 }
 
+// resumeWrites takes back the interruption of writes, unless the connection is to end.
+func (c *clientConn) resumeWrites() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.wasCut && !c.forced.Load() {
+		_ = c.tcp.SetWriteDeadline(time.Time{}) // fails only if the connection is already gone
+	}
+}
+
 // isStuck reports whether a write has waited for the client, without any progress, for as long as a body may be idle.
 // Requests and frames that still arrive do not count as progress. It does not matter which goroutine writes: crypto/tls
 // answers a KeyUpdate, and sends alerts, while it reads. The sweeper calls isStuck.

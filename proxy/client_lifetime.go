@@ -155,13 +155,12 @@ func (c *clientConn) cut(cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wasCut = true
+	if h == nil && c.work != nil {
+		c.work.exchange.cancel(cause) // before the timer ends: an exchange that sees that looks for the cause
+	}
 	c.timer.End() // no new phase begins
 	c.endFlush()
-	if h != nil {
-		return
+	if h == nil {
+		c.interrupt()
 	}
-	if c.work != nil {
-		c.work.exchange.cancel(cause)
-	}
-	c.interrupt()
 }

@@ -164,6 +164,9 @@ func (w *http1Work) Interrupt(writing bool) {
 	_ = w.conn.tcp.SetReadDeadline(pastDeadline) // fails only if the connection is already gone
 }
 
+// Resume implements clientWriter.
+func (w *http1Work) Resume() { w.conn.resumeWrites() }
+
 // Misdirected implements clientWriter. The connection ends with the answer anyway.
 func (w *http1Work) Misdirected(string) {}
 

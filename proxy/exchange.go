@@ -206,13 +206,12 @@ func (x *exchange) Extend(p deadline.Phase) time.Duration {
 func (x *exchange) Expire(p deadline.Phase) {
 	switch {
 	case p == deadline.PhaseUpstream:
-		x.cancel(errUpstreamTimeout)
+		x.call.expire(errUpstreamTimeout)
 	case x.body.reading.Load():
-		x.cancel(errClientIdle)
+		x.call.expire(errClientIdle)
 	default:
-		x.cancel(errBodyIdle)
+		x.call.expire(errBodyIdle)
 	}
-	x.stop()
 }
 
 // stop implements callOwner. It makes blocked reads of the request's body return, and blocked writes to the client if a
@@ -237,13 +236,12 @@ func (x *exchange) stopBody() { x.client.Interrupt(false) }
 // for, and its connection has its own timer.
 func (x *exchange) Overdue() {}
 
-// beginAnswer marks the beginning of the response. It returns false if a deadline has already passed: that deadline
-// would no longer interrupt writes, which could then wait for ever.
+// beginAnswer marks the beginning of the response. It returns false, and marks nothing, if a deadline has already passed:
+// that deadline would no longer interrupt writes, which could then wait for ever.
 func (x *exchange) beginAnswer() bool {
 	x.interim.Lock()
 	defer x.interim.Unlock()
-	x.answered.Store(true)
-	return x.call.deliver()
+	return x.call.deliver(&x.answered)
 }
 
 // inform implements callOwner. It sends an interim response, unless the final one has begun or the exchange is
@@ -255,9 +253,14 @@ func (x *exchange) inform(status int, reason string, fields Fields) {
 		return
 	}
 	x.informing.Store(true)
-	defer x.informing.Store(false)
-	if x.cancelled() == nil { // checked after informing was set: a later cancellation interrupts the write
-		_ = x.client.Inform(status, reason, fields)
+	if x.cancelled() != nil { // checked after informing was set: a later cancellation interrupts the write
+		x.informing.Store(false)
+		return
+	}
+	err := x.client.Inform(status, reason, fields)
+	x.informing.Store(false)
+	if err == nil && x.cancelled() != nil {
+		x.client.Resume() // the interruption came too late for this write, and the next is that of the error response
 	}
 }
 

@@ -240,6 +240,13 @@ func (s *h2Stream) Interrupt(writing bool) {
 	}
 }
 
+// Resume implements clientWriter.
+func (s *h2Stream) Resume() {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	s.stopWriting = false
+}
+
 // Gone implements clientWriter.
 func (s *h2Stream) Gone() bool {
 	h := s.conn

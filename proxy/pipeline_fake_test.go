@@ -83,6 +83,7 @@ func (c *fakeClient) Misdirected(host string)      { c.misdirected = host }
 func (c *fakeClient) Flush() error                 { return nil }
 func (c *fakeClient) End(trailers Fields) error    { c.trailers = cloneFields(trailers); return nil }
 func (c *fakeClient) Interrupt(bool)               {}
+func (c *fakeClient) Resume()                      {}
 func (c *fakeClient) Gone() bool                   { return false }
 func (c *fakeClient) Progressed() bool             { return false }
 func (c *fakeClient) AwaitRoom(bufferHolder) error { return nil }
@@ -102,6 +103,8 @@ type testPipeline struct {
 	// answer is what the upstream writes, after which it closes unless it is okResponse; got are the heads that it has
 	// read.
 	answer string
+	// before is called before it answers, unless it is nil.
+	before func()
 	mu     sync.Mutex
 	got    []string
 	log    *bytes.Buffer
@@ -132,6 +135,9 @@ func newTestPipeline(t *testing.T, routes ...config.Route) *testPipeline {
 		test.mu.Lock()
 		test.got = append(test.got, head)
 		test.mu.Unlock()
+		if test.before != nil {
+			test.before()
+		}
 		_, _ = io.WriteString(conn, test.answer)
 		if test.answer != okResponse {
 			_ = conn.Close()

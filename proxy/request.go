@@ -160,6 +160,8 @@ type clientWriter interface {
 	// Interrupt makes blocked reads of the request's body return with an error. If writing is set, it does the same to
 	// blocked Writes. It may be called from another goroutine.
 	Interrupt(writing bool)
+	// Resume lets Writes block again after an Interrupt that interrupted none.
+	Resume()
 	// Gone reports whether the client is known to have left, without blocking.
 	Gone() bool
 	// Progressed reports whether written bytes have reached the client since the last call.

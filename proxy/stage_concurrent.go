@@ -72,10 +72,7 @@ func (x *exchange) HeldUp() (answering bool, heldUp time.Duration) {
 }
 
 // GiveWay implements limit.Owner.
-func (x *exchange) GiveWay(cause limit.GaveWay) {
-	x.cancel(&placeError{cause})
-	x.stop()
-}
+func (x *exchange) GiveWay(cause limit.GaveWay) { x.call.end(&placeError{cause}) }
 
 // placeError ends an exchange that must give its place to another client.
 type placeError struct{ limit.GaveWay }

@@ -48,8 +48,7 @@ func truncated(x *exchange) *answer { return &answer{status: x.status, abort: tr
 // forwardFailed returns the answer for an exchange that ended without a response, and logs who was at fault (S-6,
 // Errors; S-6.10).
 func (p *pipeline) forwardFailed(x *exchange, err error) *answer {
-	bodyError, cause := x.body.failed(), x.cancelled()
-	x.timer.Reset()
+	bodyError, cause := x.body.failed(), x.call.settle()
 	x.turn.take(x.request.Account) // exchanges that waited for the same event may all arrive at once
 	if met := x.shareOf(err); met != nil {
 		return p.refuseByShare(x, met)
@@ -76,7 +75,7 @@ func (p *pipeline) forwardFailed(x *exchange, err error) *answer {
 	if x.passedReset != http2.NoError && isGRPC(x.request) {
 		return &answer{status: statusBadGateway, abort: true} // its client would repeat a call that is answered with 502
 	}
-	if isTimeout(err) {
+	if isTimeout(err) || err == errUpstreamTimeout {
 		return answerStatus(statusGatewayTimeout)
 	}
 	return answerStatus(statusBadGateway)
@@ -114,8 +113,8 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool, cut *answ
 	x.ruleResponse(&head.Fields)
 	x.route.stick(x.request, x.pick.Index(), &head.Fields)
 	x.status = head.Status
-	if !x.beginAnswer() {
-		return false, p.clientLost(x, errBodyIdle)
+	if !x.beginAnswer() { // the time was over before this was seen, and the client is told so
+		return false, p.forwardFailed(x, errUpstreamTimeout)
 	}
 	length := response.lengthFor(x.request.Protocol)
 	if err := x.client.Head(head.Status, passedReason(head.Reason), head.Fields, length, x.bodyUnread()); err != nil {

@@ -22,7 +22,10 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn) *answer {
 	}
 	x.status = upstream.head.Status
 	// A client that has closed its sending half has not left, unlike in deadline.PhaseBody.
-	if !x.beginAnswer() || !x.timer.Set(deadline.PhaseTunnel, x.body.idle) {
+	if !x.beginAnswer() {
+		return p.forwardFailed(x, errUpstreamTimeout)
+	}
+	if !x.timer.Set(deadline.PhaseTunnel, x.body.idle) {
 		return p.clientLost(x, errBodyIdle)
 	}
 	fields := upstream.head.Fields

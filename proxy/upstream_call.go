@@ -139,13 +139,17 @@ func (c *upstreamCall) reset(owner callOwner, r *Request, body *requestBody, tim
 	}
 }
 
-// deliver records that the owner begins to take the response, or no longer wants one. The upstream's time to answer
-// ends, and the time for bodies begins. deliver returns false if a deadline has already passed.
-func (c *upstreamCall) deliver() bool {
+// deliver records that the owner begins to take the response, or no longer wants one, and sets begun. The upstream's time
+// to answer ends, and the time for bodies begins. deliver returns false, and sets nothing, if a deadline has already passed.
+func (c *upstreamCall) deliver(begun *atomic.Bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.delivering.Store(true)
-	return c.timer.Set(deadline.PhaseBody, c.body.idle)
+	if !c.timer.Set(deadline.PhaseBody, c.body.idle) {
+		return false
+	}
+	begun.Store(true)
+	return true
 }
 
 // cancel interrupts the call's current wait. Only the first cause is kept.
@@ -168,6 +172,38 @@ func (c *upstreamCall) cancelLocked(cause error) {
 	}
 }
 
+// end cancels the call and stops its owner.
+func (c *upstreamCall) end(cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.endLocked(cause)
+}
+
+// expire is end for a deadline that has passed. It does nothing if settle was faster.
+func (c *upstreamCall) expire(cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timer.Phase() == deadline.PhaseExpired {
+		c.endLocked(cause)
+	}
+}
+
+// endLocked is end for a caller that holds mu. It needs mu for both parts: the owner's goroutine sees the cancellation at
+// once and begins an error response, and stop would take that for the response that it has to interrupt.
+func (c *upstreamCall) endLocked(cause error) {
+	c.cancelLocked(cause)
+	c.owner.stop()
+}
+
+// settle ends the wait for the upstream and returns why the call was cancelled, or nil. The timer is free for what comes
+// next: a deadline that passes at the same moment is either the cause or has no effect.
+func (c *upstreamCall) settle() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.timer.Reset()
+	return c.cause
+}
+
 // cancelled returns why the call was cancelled, or nil.
 func (c *upstreamCall) cancelled() error {
 	c.mu.Lock()
@@ -183,8 +219,7 @@ func (c *upstreamCall) giveWay(conn *upstreamConn, count uint64, cause error) bo
 	if c.conn != conn && c.opening != conn || c.uses != count || c.cause != nil {
 		return false
 	}
-	c.cancelLocked(cause)
-	c.owner.stop()
+	c.endLocked(cause)
 	return true
 }
 

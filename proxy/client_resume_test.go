@@ -1,0 +1,52 @@
+package proxy
+
+import (
+	"strings"
+	"sync"
+	"testing"
+)
+
+// TestWritesGoOnAfterAnInterruptionThatCameTooLate interrupts a response over HTTP/1.1 and takes that back.
+func TestWritesGoOnAfterAnInterruptionThatCameTooLate(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		after func(c *clientConn)
+		sent  bool
+	}{
+		{"the connection goes on", func(*clientConn) {}, true},
+		{"the connection was cut", func(c *clientConn) { c.wasCut = true }, false},
+		{"the connection was ended by force", func(c *clientConn) { c.forced.Store(true) }, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorkTest(t, Request{Method: "GET", Protocol: HTTP11})
+			w.Interrupt(true)
+			tt.after(w.conn)
+			w.Resume()
+			_ = w.Head(504, "", nil, 2, true) // End reports the error
+			_, _ = w.Write([]byte("no"))
+			err := w.End(nil)
+			if got := w.sent(t); strings.HasSuffix(got, "\r\n\r\nno") != tt.sent || err == nil != tt.sent {
+				t.Errorf("got %q (%v), want a response: %v", got, err, tt.sent)
+			}
+		})
+	}
+}
+
+// TestAStreamGoesOnAfterAnInterruptionThatCameTooLate is the same over HTTP/2.
+func TestAStreamGoesOnAfterAnInterruptionThatCameTooLate(t *testing.T) {
+	h := batchesConn(t, &connRegistry{})
+	s := &h2Stream{conn: h}
+	s.arrived, s.sent = *sync.NewCond(&h.mu), *sync.NewCond(&h.mu)
+	s.Interrupt(true)
+	if s.blocked() == nil {
+		t.Error("got writes that go on after the interruption")
+	}
+	s.Resume()
+	if err := s.blocked(); err != nil {
+		t.Errorf("got writes that end with %v, want them to go on", err)
+	}
+	s.Interrupt(true)
+	if s.gone = true; s.blocked() == nil {
+		t.Error("got writes to a stream that is gone")
+	}
+}
