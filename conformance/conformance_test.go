@@ -128,9 +128,9 @@ func TestFeatures(t *testing.T) {
 	}
 }
 
-// abridged returns the beginning of text, of at most 1,500 bytes.
+// abridged returns the beginning of text, of at most 2,500 bytes.
 func abridged(text string) string {
-	const most = 1500
+	const most = 2500
 	if len(text) <= most {
 		return text
 	}

@@ -397,6 +397,7 @@ Feature: HTTP/2, frame by frame
       Given an upstream "full" that does not accept connections
       And the site "full.example.test" is served from the upstream "full"
       And the setting "body.limit_bytes" is 1073741824
+      And the proxy will be started from a release build
       And the proxy is running
       And the memory of the proxy is remembered
       And a client speaks HTTP/2 with "https://full.example.test"

@@ -80,13 +80,14 @@ Feature: Upgrade
     Scenario Outline: Megabytes pass both ways, and do not stay in memory, over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that switches to "websocket"
+      And the proxy will be started from a release build
       And the proxy is running
       And a client opens a WebSocket to "https://git.example.test/"
       And the client sends 20000000 bytes
       When the client closes its half of the connection
       Then the client receives "xxxxxxxx end"
       And the connection is closed
-      And the proxy has used at most 120 MiB of memory
+      And the proxy has used at most 64 MiB of memory
 
       Examples:
         | protocol |

@@ -447,6 +447,7 @@ Feature: Upstreams and clients at fault
       And the settings:
         | body.limit_bytes       | 1000000000 |
         | body_idle_timeout_secs | 1          |
+      And the proxy will be started from a release build
       And the proxy is running
       And the client "busy" begins the request:
         | url      | https://git.example.test/ |
@@ -462,7 +463,7 @@ Feature: Upstreams and clients at fault
       And the log has a line "REQUEST" with:
         | method | POST |
         | status | 504  |
-      And the proxy has used at most 150 MiB of memory
+      And the proxy has used at most 64 MiB of memory
 
       Examples:
         | protocol |
@@ -473,6 +474,7 @@ Feature: Upstreams and clients at fault
     Scenario: A client that reads nothing is abandoned after body_idle_timeout_secs, and disturbs no other
       Given an upstream "app" that answers with 300000000 bytes
       And the setting "body_idle_timeout_secs" is 1
+      And the proxy will be started from a release build
       And the proxy is running
       And a client that reads nothing opens a connection to "https://git.example.test"
       And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
@@ -489,7 +491,7 @@ Feature: Upstreams and clients at fault
         | ended    | body_idle_timeout_secs |
       And the upstream "app" has 0 connections open
       And the log has no line "UPSTREAM_ERROR"
-      And the proxy has used at most 120 MiB of memory
+      And the proxy has used at most 64 MiB of memory
       When the client reads what has come
       Then the connection is closed
       And the answer had no end
@@ -498,22 +500,24 @@ Feature: Upstreams and clients at fault
     Scenario: A client that reads nothing of an upgraded connection is abandoned as well
       Given an upstream "app" that switches to "websocket"
       And the setting "body_idle_timeout_secs" is 1
+      And the proxy will be started from a release build
       And the proxy is running
       And a client that reads nothing opens a connection to "https://git.example.test"
       And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
       When the client sends 100000000 bytes
       Then the switched connection to the upstream "app" is closed
-      And the proxy has used at most 120 MiB of memory
+      And the proxy has used at most 64 MiB of memory
 
     @S-6.9 @S-6.7
     Scenario: Many clients that read nothing cost bounded memory
       Given an upstream "app" that answers with 300000000 bytes
+      And the proxy will be started from a release build
       And the proxy is running
       When 50 clients that read nothing request "https://git.example.test/"
       Then the upstream "app" received 50 requests
       When a client requests "https://www.example.test/"
       Then the answer is 200 "www"
-      And the proxy has used at most 250 MiB of memory
+      And the proxy has used at most 64 MiB of memory
 
     @S-6.9
     Scenario Outline: A body that arrives one byte at a time is not cut off <framing>

@@ -150,3 +150,16 @@ func (p *process) describe(out io.Writer) {
 		}
 	}
 }
+
+// boundaryLine is a line about the start or the end, in both formats of the log.
+var boundaryLine = regexp.MustCompile(`(?m)^.*( (STARTUP|SHUTDOWN) |"event":"(STARTUP|SHUTDOWN)").*\n`)
+
+// lastLines returns the last lines that a daemon has logged between its start and its end, at most n and each clipped.
+func (p *process) lastLines(n int) string {
+	logged := completeLines(boundaryLine.ReplaceAllString(p.stdout.text(), ""))
+	var text strings.Builder
+	for _, line := range logged[max(0, len(logged)-n):] {
+		text.WriteString("\n  log| " + clip(line))
+	}
+	return text.String()
+}

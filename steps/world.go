@@ -91,7 +91,8 @@ func (s *Suite) Counts() (passed, ran map[string]int) {
 	return maps.Clone(s.passed), maps.Clone(s.ran)
 }
 
-// Failures returns the file, the name and the error of each scenario that has failed, in the order in which they ended.
+// Failures returns the file, the name, the error, and the daemon's last log lines of each scenario that has failed, in the
+// order in which they ended.
 func (s *Suite) Failures() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,6 +141,9 @@ func (s *Suite) InitializeScenario(sc *godog.ScenarioContext) {
 			s.passed[scenario.Uri]++
 		} else {
 			failure := fmt.Sprintf("%s: %s\n%v", scenario.Uri, scenario.Name, errors.Join(failed, left))
+			if w.daemon != nil {
+				failure += w.daemon.lastLines(6)
+			}
 			s.failures = append(s.failures, failure)
 			fmt.Fprintf(s.Diagnostics, "\n--- %s\n%s", failure, w.report)
 		}
