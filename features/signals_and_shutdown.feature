@@ -50,7 +50,8 @@ Feature: Signals and shutdown
       And the log has no line "CONFIG_RELOAD" with:
         | status | error |
 
-    # A signal that comes in the moment in which the daemon gives up its handling kills it: one stop in eight failed so.
+    # A signal kills the daemon if it arrives while the daemon stops handling signals. When it did that at the beginning of a
+    # shutdown, one stop in eight failed under such a storm.
     @S-11.1
     Scenario Outline: A storm of <signal>s neither kills the daemon during its shutdown nor hides SIGTERM
       Given the setting "logging.log_file_path" is "${dir}/proxy.log"

@@ -138,7 +138,7 @@ func (c *clientConn) interrupt() {
 	}
 }
 
-// resumeWrites takes back the interruption of writes, unless the connection is to end.
+// resumeWrites takes back the interruption of writes, unless the connection is being ended.
 func (c *clientConn) resumeWrites() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -156,7 +156,7 @@ func (c *clientConn) cut(cause error) {
 	defer c.mu.Unlock()
 	c.wasCut = true
 	if h == nil && c.work != nil {
-		c.work.exchange.cancel(cause) // before the timer ends: an exchange that sees that looks for the cause
+		c.work.exchange.cancel(cause) // before the timer ends: an exchange that finds it ended looks up the cause
 	}
 	c.timer.End() // no new phase begins
 	c.endFlush()

@@ -2,11 +2,10 @@ package proxy
 
 import (
 	"strings"
-	"sync"
 	"testing"
 )
 
-// TestWritesGoOnAfterAnInterruptionThatCameTooLate interrupts a response over HTTP/1.1 and takes that back.
+// TestWritesGoOnAfterAnInterruptionThatCameTooLate interrupts a response over HTTP/1.1 and takes the interruption back.
 func TestWritesGoOnAfterAnInterruptionThatCameTooLate(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -32,11 +31,12 @@ func TestWritesGoOnAfterAnInterruptionThatCameTooLate(t *testing.T) {
 	}
 }
 
-// TestAStreamGoesOnAfterAnInterruptionThatCameTooLate is the same over HTTP/2.
+// TestAStreamGoesOnAfterAnInterruptionThatCameTooLate does the same over HTTP/2.
 func TestAStreamGoesOnAfterAnInterruptionThatCameTooLate(t *testing.T) {
 	h := batchesConn(t, &connRegistry{})
 	s := &h2Stream{conn: h}
-	s.arrived, s.sent = *sync.NewCond(&h.mu), *sync.NewCond(&h.mu)
+	s.h2Body.reset(&h.mu)
+	s.h2Pending.reset(&h.mu)
 	s.Interrupt(true)
 	if s.blocked() == nil {
 		t.Error("got writes that go on after the interruption")

@@ -65,7 +65,7 @@ type testDaemon struct {
 	// site holds the keys of the site that set its timeouts.
 	site string
 	log  *syncBuffer
-	// signals stop it, hangups reload, and reopens reopen the log.
+	// signals stop the daemon, hangups reload it, and reopens reopen its log.
 	signals, hangups, reopens chan os.Signal
 	ended                     chan error
 }

@@ -260,7 +260,7 @@ func (x *exchange) inform(status int, reason string, fields Fields) {
 	err := x.client.Inform(status, reason, fields)
 	x.informing.Store(false)
 	if err == nil && x.cancelled() != nil {
-		x.client.Resume() // the interruption came too late for this write, and the next is that of the error response
+		x.client.Resume() // the write was complete before the interruption, and the error response comes next
 	}
 }
 

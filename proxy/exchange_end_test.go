@@ -17,8 +17,8 @@ type endedClient struct {
 	exchange *exchange
 	// during is called in the middle of an interim response, unless it is nil.
 	during func()
-	// interrupted reports whether writes to the client fail. early reports whether the exchange's goroutine could have
-	// gone on before it was interrupted.
+	// interrupted reports whether writes to the client fail. early reports whether the exchange's goroutine could have seen
+	// the end before Interrupt was called.
 	interrupted, early bool
 }
 
@@ -39,9 +39,18 @@ func (c *endedClient) Interrupt(writing bool) {
 
 func (c *endedClient) Resume() { c.interrupted = false }
 
-// TestTheEndOfAnExchangeLeavesItsErrorResponseAlone ends exchanges at each moment. Their goroutines may answer as soon as
-// they see the end, and that response must not be taken for one that has to be interrupted.
-func TestTheEndOfAnExchangeLeavesItsErrorResponseAlone(t *testing.T) {
+// endedExchange returns an exchange that waits for its upstream.
+func endedExchange(p *testPipeline) (*exchange, *endedClient) {
+	x := &exchange{log: p.pipeline.log, dates: new(dateText)}
+	client := &endedClient{exchange: x}
+	x.reset(&Request{Method: "GET"}, client, &deadline.Timer{Sweeper: deadline.NewSweeper(), Owner: x}, 0)
+	x.timer.Set(deadline.PhaseUpstream, time.Minute)
+	return x, client
+}
+
+// TestEndingAnExchangeDoesNotInterruptItsErrorResponse ends exchanges that wait for their upstream. Such an exchange answers
+// as soon as it sees the end, and nothing may interrupt that response.
+func TestEndingAnExchangeDoesNotInterruptItsErrorResponse(t *testing.T) {
 	expire := func(x *exchange) { x.timer.Check(int64(time.Hour)) }
 	giveWay := func(x *exchange) { x.GiveWay(limit.GaveWay{}) }
 	for _, tt := range []struct {
@@ -53,30 +62,23 @@ func TestTheEndOfAnExchangeLeavesItsErrorResponseAlone(t *testing.T) {
 		{"another client needs the place", giveWay, 503},
 	} {
 		p := newTestPipeline(t)
-		begin := func() (*exchange, *endedClient) {
-			x := &exchange{log: p.pipeline.log, dates: new(dateText)}
-			client := &endedClient{exchange: x}
-			x.reset(&Request{Method: "GET"}, client, &deadline.Timer{Sweeper: deadline.NewSweeper(), Owner: x}, 0)
-			x.timer.Set(deadline.PhaseUpstream, time.Minute)
-			return x, client
-		}
 		expectAnswer := func(t *testing.T, x *exchange, client *endedClient) {
 			t.Helper()
 			x.send(p.forwardFailed(x, x.cancelled()))
 			if client.early {
-				t.Error("the exchange saw its end before it was interrupted")
+				t.Error("the exchange could see its end before Interrupt was called")
 			}
 			if client.interrupted || client.status != tt.status || x.abort {
 				t.Errorf("got interrupted: %v, cut: %v, and the status %d; want the whole answer %d", client.interrupted, x.abort, client.status, tt.status)
 			}
 		}
 		t.Run(tt.name, func(t *testing.T) {
-			x, client := begin()
+			x, client := endedExchange(p)
 			tt.end(x)
 			expectAnswer(t, x, client)
 		})
 		t.Run(tt.name+" in the middle of an interim response", func(t *testing.T) {
-			x, client := begin()
+			x, client := endedExchange(p)
 			client.during = func() {
 				if tt.end(x); !client.interrupted {
 					t.Error("got an interim response that is not interrupted")
@@ -94,9 +96,7 @@ func TestTheEndOfAnExchangeLeavesItsErrorResponseAlone(t *testing.T) {
 // TestADeadlineThatTheExchangeHasSettledHasNoEffect has the deadline pass when the upstream has already failed.
 func TestADeadlineThatTheExchangeHasSettledHasNoEffect(t *testing.T) {
 	p := newTestPipeline(t)
-	x := &exchange{log: p.pipeline.log, dates: new(dateText)}
-	client := &endedClient{exchange: x}
-	x.reset(&Request{Method: "GET"}, client, &deadline.Timer{Sweeper: deadline.NewSweeper(), Owner: x}, 0)
+	x, client := endedExchange(p)
 	x.timer.End() // the sweeper is about to call Expire
 	refused := p.forwardFailed(x, errors.New("connection refused"))
 	x.Expire(deadline.PhaseUpstream)
@@ -106,7 +106,8 @@ func TestADeadlineThatTheExchangeHasSettledHasNoEffect(t *testing.T) {
 	}
 }
 
-// TestADeadlineThatPassesAsTheResponseArrivesIsAnswered has the deadline pass between the last look at it and the response.
+// TestADeadlineThatPassesAsTheResponseArrivesIsAnswered has the deadline pass just before the response is
+// passed on.
 func TestADeadlineThatPassesAsTheResponseArrivesIsAnswered(t *testing.T) {
 	for _, tt := range []struct{ name, answer string }{
 		{"a response", okResponse},

@@ -160,7 +160,7 @@ type clientWriter interface {
 	// Interrupt makes blocked reads of the request's body return with an error. If writing is set, it does the same to
 	// blocked Writes. It may be called from another goroutine.
 	Interrupt(writing bool)
-	// Resume lets Writes block again after an Interrupt that interrupted none.
+	// Resume takes back an Interrupt that came too late to interrupt a Write.
 	Resume()
 	// Gone reports whether the client is known to have left, without blocking.
 	Gone() bool

@@ -11,14 +11,13 @@ import (
 type Signals struct {
 	// Stop delivers SIGTERM and SIGINT. The first begins the shutdown, the second ends its wait.
 	Stop <-chan os.Signal
-	// Reload delivers SIGHUP, Reopen SIGUSR1. One that waits stands for all that came after it: the file is read when its
-	// turn comes.
+	// Reload delivers SIGHUP, Reopen SIGUSR1. A signal that waits stands for all later ones, because the action looks at the
+	// file only when its turn comes.
 	Reload, Reopen <-chan os.Signal
 }
 
-// notifySignals begins to deliver the process's signals. There is no way to end that, on purpose: signal.Stop and
-// signal.Ignore would let a signal that comes at that moment kill the process, and a graceful shutdown would look like a
-// crash.
+// notifySignals begins to deliver the process's signals. Nothing ends the delivery before the process ends: a signal that
+// arrived during signal.Stop or signal.Ignore would kill the process, and a graceful shutdown would look like a crash.
 func notifySignals() Signals {
 	stop, reload, reopen := make(chan os.Signal, 2), make(chan os.Signal, 1), make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, os.Interrupt)
@@ -27,9 +26,8 @@ func notifySignals() Signals {
 	return Signals{Stop: stop, Reload: reload, Reopen: reopen}
 }
 
-// handleSignals acts on signals until done is closed. An action that is slow, such as a reload that waits for a
-// certificate, delays neither the signal to stop nor the other action. The shutdown waits for a reload, which sees that it
-// has to end.
+// handleSignals acts on signals until done is closed. A slow action, such as a reload that waits for a certificate, delays
+// neither the signal to stop nor the other action. The shutdown waits for a reload in progress, which then ends early.
 func (d *Daemon) handleSignals(signals Signals, done <-chan struct{}) {
 	d.tasks.Go(func() { onEach(signals.Reload, d.ended, d.reloadOnSignal) })
 	go onEach(signals.Reopen, done, func() { d.ReopenLog() })

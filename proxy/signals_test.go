@@ -8,37 +8,39 @@ import (
 	"testing/synctest"
 )
 
-// TestTheFirstSignalBeginsTheShutdownAndTheSecondEndsItsWait also holds that a listener that fails counts as no signal.
 func TestTheFirstSignalBeginsTheShutdownAndTheSecondEndsItsWait(t *testing.T) {
-	for _, failed := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			d := newDaemon(nil, Options{}, nil, nil, nil, nil, nil, nil, nil, nil)
-			signals, done := make(chan os.Signal, 3), make(chan struct{})
-			defer close(done)
-			go d.stopOnSignals(signals, done)
-			if failed {
-				d.beginStop()
-			}
-			for _, tt := range []struct {
-				sent           os.Signal
-				stops, hurries bool
-			}{
-				{syscall.SIGTERM, true, false},
-				{syscall.SIGINT, true, true},
-				{syscall.SIGTERM, true, true},
-			} {
-				signals <- tt.sent
-				synctest.Wait()
-				if stops, hurries := closed(d.stop), closed(d.hurry); stops != tt.stops || hurries != tt.hurries {
-					t.Errorf("a listener has failed: %v: after %v: got stop %v and hurry %v, want %v and %v",
-						failed, tt.sent, stops, hurries, tt.stops, tt.hurries)
-				}
-			}
-		})
-	}
+	t.Run("while the listeners serve", func(t *testing.T) { testStopSignals(t, false) })
+	t.Run("after a listener has failed, which counts as no signal", func(t *testing.T) { testStopSignals(t, true) })
 }
 
-// TestASlowActionDelaysNoOtherSignal has reloads and reopenings that wait, and a signal to stop after them.
+// testStopSignals sends three signals to stop. failed is whether the shutdown has begun before, because a listener failed.
+func testStopSignals(t *testing.T, failed bool) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDaemon(nil, Options{}, nil, nil, nil, nil, nil, nil, nil, nil)
+		signals, done := make(chan os.Signal, 3), make(chan struct{})
+		defer close(done)
+		go d.stopOnSignals(signals, done)
+		if failed {
+			d.beginStop()
+		}
+		for _, tt := range []struct {
+			sent           os.Signal
+			stops, hurries bool
+		}{
+			{syscall.SIGTERM, true, false},
+			{syscall.SIGINT, true, true},
+			{syscall.SIGTERM, true, true},
+		} {
+			signals <- tt.sent
+			synctest.Wait()
+			if stops, hurries := closed(d.stop), closed(d.hurry); stops != tt.stops || hurries != tt.hurries {
+				t.Errorf("after %v: got stop %v and hurry %v, want %v and %v", tt.sent, stops, hurries, tt.stops, tt.hurries)
+			}
+		}
+	})
+}
+
+// TestASlowActionDelaysNoOtherSignal reopens the log and stops while a reload waits.
 func TestASlowActionDelaysNoOtherSignal(t *testing.T) {
 	d := startDaemon(t, "127.0.0.1:1", "")
 	d.reloading.Lock() // reloads wait from now on

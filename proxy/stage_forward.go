@@ -113,7 +113,7 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool, cut *answ
 	x.ruleResponse(&head.Fields)
 	x.route.stick(x.request, x.pick.Index(), &head.Fields)
 	x.status = head.Status
-	if !x.beginAnswer() { // the time was over before this was seen, and the client is told so
+	if !x.beginAnswer() { // the deadline has passed since the response arrived
 		return false, p.forwardFailed(x, errUpstreamTimeout)
 	}
 	length := response.lengthFor(x.request.Protocol)

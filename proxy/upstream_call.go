@@ -179,7 +179,7 @@ func (c *upstreamCall) end(cause error) {
 	c.endLocked(cause)
 }
 
-// expire is end for a deadline that has passed. It does nothing if settle was faster.
+// expire is end for a deadline that has passed. It does nothing if settle was called first.
 func (c *upstreamCall) expire(cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -188,15 +188,15 @@ func (c *upstreamCall) expire(cause error) {
 	}
 }
 
-// endLocked is end for a caller that holds mu. It needs mu for both parts: the owner's goroutine sees the cancellation at
-// once and begins an error response, and stop would take that for the response that it has to interrupt.
+// endLocked is end for a caller that holds mu. It must hold mu for both parts: otherwise the owner's goroutine could see the
+// cancellation and begin its error response in between, and stop would interrupt that response.
 func (c *upstreamCall) endLocked(cause error) {
 	c.cancelLocked(cause)
 	c.owner.stop()
 }
 
-// settle ends the wait for the upstream and returns why the call was cancelled, or nil. The timer is free for what comes
-// next: a deadline that passes at the same moment is either the cause or has no effect.
+// settle ends the wait for the upstream, resets the timer, and returns why the call was cancelled, or nil. A deadline that
+// passes at the same moment is either that cause or has no effect.
 func (c *upstreamCall) settle() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
