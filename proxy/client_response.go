@@ -155,9 +155,10 @@ func (w *http1Work) End(trailers Fields) error {
 	return w.flush()
 }
 
-// Interrupt implements clientWriter.
+// Interrupt implements clientWriter. An interim response that does not wait for the client is written whole, because an
+// error response may follow. One that begins to wait afterwards ends with Overdue.
 func (w *http1Work) Interrupt(writing bool) {
-	if writing {
+	if writing && (w.exchange.answered.Load() || w.conn.socket.blocked.Load()) {
 		w.conn.interrupt()
 		return
 	}

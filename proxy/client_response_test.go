@@ -236,6 +236,7 @@ func TestWhatTheSocketReportsAboutTheClient(t *testing.T) {
 	if w.Gone() {
 		t.Error("a client that only reads is said to have left")
 	}
+	w.exchange.answered.Store(true)
 	w.Interrupt(true)
 	<-wrote
 	if err := w.client.NetConn().(*net.TCPConn).CloseWrite(); err != nil {

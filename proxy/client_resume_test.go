@@ -18,6 +18,7 @@ func TestWritesGoOnAfterAnInterruptionThatCameTooLate(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorkTest(t, Request{Method: "GET", Protocol: HTTP11})
+			w.exchange.answered.Store(true)
 			w.Interrupt(true)
 			tt.after(w.conn)
 			w.Resume()
@@ -28,6 +29,18 @@ func TestWritesGoOnAfterAnInterruptionThatCameTooLate(t *testing.T) {
 				t.Errorf("got %q (%v), want a response: %v", got, err, tt.sent)
 			}
 		})
+	}
+}
+
+// TestAnInterimResponseThatDoesNotWaitIsWrittenWhole interrupts it before it is written.
+func TestAnInterimResponseThatDoesNotWaitIsWrittenWhole(t *testing.T) {
+	w := newWorkTest(t, Request{Method: "GET", Protocol: HTTP11})
+	w.Interrupt(true)
+	if err := w.Inform(103, "", nil); err != nil {
+		t.Error(err)
+	}
+	if got, want := w.sent(t), "HTTP/1.1 103 Early Hints\r\n\r\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

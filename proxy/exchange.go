@@ -259,8 +259,8 @@ func (x *exchange) inform(status int, reason string, fields Fields) {
 	}
 	err := x.client.Inform(status, reason, fields)
 	x.informing.Store(false)
-	if err == nil && x.cancelled() != nil {
-		x.client.Resume() // the write was complete before the interruption, and the error response comes next
+	if (err == nil || err == errInterrupted) && x.cancelled() != nil {
+		x.client.Resume() // the interim response was sent whole or not at all, and the error response comes next
 	}
 }
 
